@@ -17,23 +17,11 @@ from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
+from pellucid._keras_modules import OLDER
+
 Table = Mapping[str, Sequence[str]]
 """For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
 what is in one ("collections:OrderedDict as OrderedDict")."""
-
-OLDER: Mapping[str, str] = {
-    **{
-        f"layers.{name}": "layers"
-        for name in (
-            "advanced_activations", "convolutional", "core", "experimental.preprocessing", "merge", "normalization",
-            "pooling",
-        )
-    },
-    "layers.experimental": "layers",
-    "utils.np_utils": "utils",
-    "utils.vis_utils": "utils",
-}  # fmt: skip
-"""Modules that Keras had before, and where their names are today."""
 
 INNER = (
     "applications.published", "composed", "model", "older", "functions", "operation", "refused", "seeds", "steps",
@@ -67,7 +55,7 @@ _BESIDE: Mapping[str, Sequence[str]] = {
     "": ("pellucid.keras:__version__ as __version__",),
     "tensorflow": ("pellucid.keras.tensorflow:__version__ as __version__", "pellucid.keras as keras"),
 }
-_KERAS = ("keras", "tensorflow.keras", "tf_keras")
+_KERAS = ("keras", "tensorflow.keras", "tensorflow.python.keras", "tf_keras")
 _INSTALLED = ("site-packages", "dist-packages")
 
 

@@ -13,7 +13,7 @@ from pellucid._arguments import path_of
 from pellucid._text import say
 from pellucid.errors import ConfigError, DataError, shown
 from pellucid.keras.directory import files_of
-from pellucid.keras.iterators import DirectoryIterator, NumpyArrayIterator
+from pellucid.keras.iterators import DirectoryIterator, NumpyArrayIterator, saving_of
 from pellucid.keras.moving import FILL_MODES, moved
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
@@ -158,19 +158,19 @@ class ImageDataGenerator:
         shuffle: bool = True,
         sample_weight: Any = None,
         seed: int | None = None,
-        save_to_dir: None = None,
+        save_to_dir: Any = None,
         save_prefix: str = "",
         save_format: str = "png",
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
         """Batches of arrays; of a validation_split the first pictures are the validation's, as in Keras."""
-        _unsaved(save_to_dir)
         if isinstance(x, tuple | list) and len(x) == 2 and y is None:
             x, y = x
         rows = self._part(len(x), subset)
         images, labels, weights = (None if part is None else np.asarray(part)[rows] for part in (x, y, sample_weight))
-        return NumpyArrayIterator(images, labels, weights, self, batch_size, shuffle, seed)
+        saving = saving_of(save_to_dir, save_prefix, save_format)
+        return NumpyArrayIterator(images, labels, weights, self, batch_size, shuffle, seed, saving)
 
     def flow_from_directory(
         self,
@@ -182,7 +182,7 @@ class ImageDataGenerator:
         batch_size: int = 32,
         shuffle: bool = True,
         seed: int | None = None,
-        save_to_dir: None = None,
+        save_to_dir: Any = None,
         save_prefix: str = "",
         save_format: str = "png",
         follow_links: bool = False,
@@ -194,7 +194,6 @@ class ImageDataGenerator:
 
         class_mode: "categorical" (one-hot), "binary", "sparse" (class numbers), or None for pictures alone.
         """
-        _unsaved(save_to_dir)
         folder = path_of(directory, "directory")
         files, numbers, names = files_of(folder, classes or None)
         rows = np.concatenate(
@@ -204,7 +203,8 @@ class ImageDataGenerator:
         say(f"Found {len(chosen)} images belonging to {len(names)} classes.")
         looks = (target_size, color_mode, interpolation)
         targets = _targets(numbers[rows], class_mode, len(names))
-        made = DirectoryIterator(chosen, targets, None, self, looks, batch_size, shuffle, seed)
+        order = batch_size, shuffle, seed, saving_of(save_to_dir, save_prefix, save_format)
+        made = DirectoryIterator(chosen, targets, None, self, looks, *order)
         made.class_indices = {name: number for number, name in enumerate(names)}
         made.classes = [int(one) for one in numbers[rows]]
         made.filenames = [os.path.relpath(file, folder) for file in chosen]
@@ -224,7 +224,7 @@ class ImageDataGenerator:
         batch_size: int = 32,
         shuffle: bool = True,
         seed: int | None = None,
-        save_to_dir: None = None,
+        save_to_dir: Any = None,
         save_prefix: str = "",
         save_format: str = "png",
         subset: str | None = None,
@@ -233,7 +233,6 @@ class ImageDataGenerator:
         **_: Any,
     ) -> DirectoryIterator:
         """Batches of the files that a table names, with the classes of its column, or numbers (class_mode="raw")."""
-        _unsaved(save_to_dir)
         folder = "" if directory is None else os.fspath(path_of(directory, "directory"))
         paths = [os.path.join(folder, str(name)) for name in dataframe[x_col]]
         there = [row for row, path in enumerate(paths) if not validate_filenames or os.path.isfile(path)]
@@ -257,7 +256,8 @@ class ImageDataGenerator:
         say(f"Found {len(rows)} validated image filenames belonging to {len(names)} classes.")
         weights = None if weight_col is None else np.asarray(dataframe[weight_col], np.float32)[rows]
         looks = (target_size, color_mode, interpolation)
-        made = DirectoryIterator([paths[row] for row in rows], targets, weights, self, looks, batch_size, shuffle, seed)
+        order = batch_size, shuffle, seed, saving_of(save_to_dir, save_prefix, save_format)
+        made = DirectoryIterator([paths[row] for row in rows], targets, weights, self, looks, *order)
         made.class_indices = {name: number for number, name in enumerate(names)}
         made.classes = [] if numbers is None else [int(one) for one in numbers]
         made.filenames = [str(dataframe[x_col].iloc[row]) for row in rows]
@@ -294,10 +294,3 @@ def _shift(given: Any, size: int, rng: np.random.Generator) -> float:
         return 0.0
     far = float(rng.uniform(-given, given))
     return far * size if abs(given) < 1 else far
-
-
-def _unsaved(folder: Any) -> None:
-    if folder:
-        raise ConfigError(
-            f"save_to_dir={shown(folder)} is not here; save_img(path, picture) writes a picture of a batch"
-        )

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pellucid._arguments import flag
+from pellucid._arguments import flag, path_of
 from pellucid.errors import DataError
-from pellucid.keras.pictures import img_to_array, load_img
+from pellucid.keras.pictures import img_to_array, load_img, save_img
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 
 if TYPE_CHECKING:
     from pellucid.keras.generator import ImageDataGenerator
+
+
+class Saving(NamedTuple):
+    """Where what a generator made is written: FOLDER/PREFIX_ROW_NUMBER.FORMAT."""
+
+    folder: Path
+    prefix: str
+    format: str
+
+    def write(self, rows: Array, batch: Any, rng: np.random.Generator) -> None:
+        """Each picture of a batch, under the row it was made of."""
+        for row, picture in zip(rows, batch[0] if isinstance(batch, tuple) else batch, strict=True):
+            save_img(self.folder / f"{self.prefix}_{row}_{rng.integers(10**7)}.{self.format}", picture)
+
+
+def saving_of(folder: Any, prefix: str, format: str) -> Saving | None:
+    """As programs say it: save_to_dir, save_prefix, save_format; None where nothing is written."""
+    return Saving(path_of(folder, "save_to_dir"), prefix, format) if folder else None
 
 
 class Iterator:
@@ -24,11 +43,14 @@ class Iterator:
     Called an iterator as in Keras; `fit` takes it.
     """
 
-    def __init__(self, count: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+    def __init__(
+        self, count: int, batch_size: int, shuffle: bool, seed: int | None, saving: Saving | None = None
+    ) -> None:
         self.n = self.samples = count
         self.batch_size, self.shuffle = whole(batch_size, "batch_size"), flag(shuffle, "shuffle")
         self.seed = int(np.random.randint(2**31)) if seed is None else whole(seed, "seed", 2**32 - 1, least=0)
         self._epoch = self._next = 0
+        self._saving = saving
         self._reorder()
 
     def _reorder(self) -> None:
@@ -42,7 +64,11 @@ class Iterator:
         if not 0 <= index < len(self):
             raise IndexError(f"there are {len(self)} batches, got number {index}")
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.batch_of(rows, np.random.default_rng([self.seed, self._epoch, index, 1]))
+        rng = np.random.default_rng([self.seed, self._epoch, index, 1])
+        batch = self.batch_of(rows, rng)
+        if self._saving is not None:
+            self._saving.write(rows, batch, rng)
+        return batch
 
     def on_epoch_end(self) -> None:
         """Another order from now on."""

@@ -163,11 +163,13 @@ class TrainingEnded:
     """After the last epoch, after a listener asked to stop, or before a DivergedError.
 
     num_epochs: epochs finished. best_epoch counts from 0; -1 where no epoch was finished.
+    diverged: a DivergedError follows, unless a listener answers `Stop`.
     """
 
     reason: str
     num_epochs: int
     best_epoch: int
+    diverged: bool = False
 
 
 Event = (

@@ -113,7 +113,9 @@ class Trainer:
             try:
                 return self._run()
             except Diverged as found:
-                self._end(found.what)
+                self._end(found.what, diverged=True)
+                if self._stop:
+                    return self.state.history
                 raise DivergedError(str(found)) from None
             finally:
                 self._settle()
@@ -225,10 +227,10 @@ class Trainer:
             raise _Stopped
         return logs
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, diverged: bool = False) -> None:
         history = self.state.history
         best = history.best_epoch if history.best_epoch is not None else -1
-        self._emit(TrainingEnded(reason, len(history.epoch), best))
+        self._emit(TrainingEnded(reason, len(history.epoch), best, diverged))
 
     def _insist(self, event: Event) -> None:
         """Emit an event to which all processes come. Errors: _Stopped once somebody wants to stop."""

@@ -7,6 +7,7 @@ that write.
 from __future__ import annotations
 
 from pellucid.train.callbacks.callback import (
+    BaseLogger,
     Callback,
     HistoryCallback,
     LambdaCallback,
@@ -19,6 +20,6 @@ from pellucid.train.callbacks.files import BackupAndRestore, CSVLogger
 from pellucid.train.callbacks.monitored import ModelCheckpoint, ReduceLROnPlateau
 
 __all__ = [
-    "BackupAndRestore", "CSVLogger", "Callback", "EarlyStopping", "HistoryCallback", "LambdaCallback",
+    "BackupAndRestore", "BaseLogger", "CSVLogger", "Callback", "EarlyStopping", "HistoryCallback", "LambdaCallback",
     "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "TerminateOnNaN",
 ]  # fmt: skip

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from pellucid._text import say
 from pellucid.errors import ConfigError, shown
 from pellucid.optimizers.optimizer import Rate
-from pellucid.schedules import Schedule
+from pellucid.schedules import InverseTimeDecay, Schedule
 from pellucid.train.events import (
     BatchEnded,
     EpochEnded,
@@ -135,14 +136,29 @@ class Callback:
         return named(logs, getattr(self.model, "metric_names", ("accuracy",)))
 
     def rate(self) -> float:
-        """The optimizer's learning rate. Errors: ConfigError where it is a schedule, which no callback may change."""
+        """The optimizer's learning rate; of older programs' `decay=`, that which it falls from.
+
+        Errors: ConfigError where it is a schedule, which no callback may change.
+        """
         rate = self.model.optimizer.learning_rate
+        if _falls(rate):
+            return float(rate.initial_learning_rate)
         if isinstance(rate, Schedule):
             raise ConfigError(
                 f"{type(self).__name__} changes the learning rate, but the optimizer follows {type(rate).__name__}; "
                 "give the optimizer a number"
             )
         return float(rate)
+
+    def set_rate(self, value: Rate) -> None:
+        """Give the optimizer this learning rate, from which it falls on where it was made with `decay=`."""
+        rate = self.model.optimizer.learning_rate
+        self.model.optimizer.learning_rate = replace(rate, initial_learning_rate=value) if _falls(rate) else value
+
+
+def _falls(rate: object) -> bool:
+    """Whether an optimizer made this schedule of its `decay`."""
+    return isinstance(rate, InverseTimeDecay) and rate.decay_steps == 1 and not rate.staircase
 
 
 class LambdaCallback(Callback):
@@ -180,13 +196,29 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         rate = self.rate()
-        self.model.optimizer.learning_rate = self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch)
+        self.set_rate(self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch))
         if self.verbose:
             say(f"epoch {epoch + 1}: learning rate {self.rate():g}")
 
 
+class BaseLogger(Callback):
+    """A callback with nothing to do: logs are means already. stateful_metrics changes nothing."""
+
+    def __init__(self, stateful_metrics: Any = None) -> None:
+        pass
+
+
 class TerminateOnNaN(Callback):
-    """Nothing to do: a loss that is no number ends every training, with the weights from before that step."""
+    """A loss that is no number ends training with what was measured so far, and the weights from before that step.
+
+    Without it, `fit` raises DivergedError then.
+    """
+
+    def __call__(self, event: Event) -> Stop | None:
+        if isinstance(event, TrainingEnded) and event.diverged:
+            say(f"{event.reason}: training ends")
+            return Stop(event.reason)
+        return None
 
 
 class ProgbarLogger(Callback):

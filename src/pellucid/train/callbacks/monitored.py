@@ -129,7 +129,7 @@ class ReduceLROnPlateau(Callback):
             if self._waited >= self.patience:
                 rate = self.rate()
                 if rate > self.min_lr:
-                    self.model.optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+                    self.set_rate(max(rate * self.factor, self.min_lr))
                     self._cooling, self._waited = self.cooldown, 0
                     if self._verbose:
                         say(f"epoch {epoch + 1}: learning rate reduced to {self.rate():g}")
