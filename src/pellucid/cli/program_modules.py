@@ -24,8 +24,9 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "applications.published", "composed", "model", "older", "functions", "operation", "refused", "seeds", "steps",
-    "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module", "weights",
+    "applications.published", "composed", "functions", "hearing", "model", "older", "operation", "refused", "seeds",
+    "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
+    "tensorflow.sessions", "weights",
 )  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""
 

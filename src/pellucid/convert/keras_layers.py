@@ -113,6 +113,7 @@ ROWS = (
     Row("PReLU", layers.PReLU, ("alpha_initializer", "shared_axes"), {}, (), {"init": "alpha_initializer"}),
     Row("Softmax", layers.Softmax, ("axis",)),
     Row("Dropout", layers.Dropout, ("rate",), {}, (), {"p": "rate"}),
+    Row("AlphaDropout", layers.AlphaDropout, ("rate",), {}, (), {"p": "rate"}),
     Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
     Row("SpatialDropout1D", layers.SpatialDropout1D, ("rate",), {}, (), {"p": "rate"}),
     Row("GaussianNoise", layers.GaussianNoise, ("stddev",), {}, (), {"sigma": "stddev"}),
@@ -212,7 +213,7 @@ CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TFSMLay
 
 
 IDENTITY = (
-    *("ActivityRegularization", "AlphaDropout", "GaussianDropout"),
+    *("ActivityRegularization", "GaussianDropout"),
     *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomHeight", "RandomRotation", "RandomTranslation"),
     *("RandomWidth", "RandomZoom"),
 )

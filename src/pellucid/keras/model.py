@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 import pellucid.model.model as ours
 from pellucid import layers
-from pellucid._arguments import several
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.errors import ConfigError, ShapeError
 from pellucid.keras.composed import CallOf, called
 from pellucid.keras.described import is_keras, network
+from pellucid.keras.hearing import hearing
 from pellucid.keras.older import Older
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
@@ -28,7 +28,10 @@ from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
+from pellucid.model.streams import answers_for, is_stream
 from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import whole
+from pellucid.train import History
 
 
 class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
@@ -42,6 +45,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     shares = True
     holds_out_last = True
     _waiting: Sequence[Any] = ()
+    _trained: tuple[bool, ...] = ()
+    """Of each layer whether it was to be trained when `compile` was called."""
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
 
@@ -206,8 +211,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     def _changes_pictures(self) -> bool:
         """Whether it is a row of layers that take one picture or many, of any size."""
-        own = [*self.layers, *self._waiting] if isinstance(self, Sequential) else []
-        return bool(own) and all(getattr(layer, "takes_one", False) for layer in own)
+        return False
 
     def _within(self, x: Any, training: Any) -> Any:
         given = _as_list(x)
@@ -223,9 +227,31 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     # Training and judging
 
+    def fit(self, *args: Any, **options: Any) -> History:
+        """See `pellucid.Model.fit`. What was frozen when `compile` was called is frozen, and nothing else, as in Keras:
+        a network that judges another's pictures learns although it is frozen in the other since.
+        """
+        with self._as_compiled():
+            history: History = super().fit(*args, **options)
+            return history
+
+    @contextlib.contextmanager
+    def _as_compiled(self) -> Iterator[None]:
+        """Meanwhile each layer is trained as `compile` found it."""
+        then = self._trained if len(self._trained) == len(self.layers) else [layer.trainable for layer in self.layers]
+        changed = [layer for layer, trained in zip(self.layers, then, strict=True) if layer.trainable != trained]
+        for layer in changed:
+            layer.trainable = not layer.trainable
+        try:
+            yield
+        finally:
+            for layer in changed:
+                layer.trainable = not layer.trainable
+
     def compile(self, *args: Any, **options: Any) -> None:
         """See `Sequential.compile`. Warns where Keras would take scores for probabilities, as is not done here."""
         super().compile(*args, **options)
+        self._trained = tuple(layer.trainable for layer in self.layers)
         last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
         scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None
         if scores and wanted and not getattr(self.loss, "from_logits", True):
@@ -236,17 +262,39 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             )
 
     def evaluate(self, *args: Any, return_dict: bool = False, callbacks: Any = None, **options: Any) -> Any:
-        """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing."""
-        if callbacks:
-            raise ConfigError("evaluate: callbacks are called by fit alone; leave them out")
-        if self.takes_own_steps:
-            order = ("x", "y", "batch_size", "verbose", "sample_weight", "steps")
-            given = {**dict(zip(order, args, strict=False)), **options}
-            picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
-            return _judged(self.judged_by_steps(*picked), return_dict)
-        judged = super().evaluate(*args, **options)
+        """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing.
+
+        callbacks: their methods of tests are called.
+        """
+        with hearing(self, callbacks, "test") as heard:
+            if self.takes_own_steps:
+                order = ("x", "y", "batch_size", "verbose", "sample_weight", "steps")
+                given = {**dict(zip(order, args, strict=False)), **options}
+                picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
+                heard.logs = dict(self.judged_by_steps(*picked))
+                return _judged(heard.logs, return_dict)
+            judged = super().evaluate(*args, **options, **({"outputs": heard.batch} if callbacks else {}))
+            heard.logs = {name: judged[name] for name in judged.keys()}  # noqa: SIM118 (it iterates over the numbers)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:  # fmt: skip
+        """As of `pellucid.Model`. callbacks: their methods of predictions are called."""
+        if not callbacks:
+            return super().predict(x, batch_size, verbose, steps)
+        size = 32 if batch_size is None else whole(batch_size, "predict: batch_size")
+        batches = x if is_stream(x) else [(x[first : first + size],) for first in range(0, len(x), size)]
+        with hearing(self, callbacks, "predict") as heard:
+
+            def answer(batch: Any) -> Any:
+                outputs = super(Model, self).predict(batch, verbose=0)
+                heard.batch(outputs)
+                return outputs
+
+            return answers_for(batches, steps, answer)
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -320,70 +368,6 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     ) -> None:
         """Print the table of layers; what else is given changes nothing."""
         super().summary(*(() if print_fn is None else (print_fn,)))
-
-
-class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls the path of `save` otherwise
-    """Layers in a row, as Keras has it: models may stand among them."""
-
-    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        Network.__init__(
-            self, type(self).__name__.lower() if name is None else name, seed=next_seed(), exact_convolution=False
-        )
-        self.preprocessing = Preprocessing(scale=1.0)
-        self._waiting: list[Any] = []
-        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
-            self.add(layer)
-        if not trainable:
-            self.trainable = False
-
-    @property
-    def waits_for_pictures(self) -> bool:
-        return bool(self.layers or self._waiting)
-
-    @property
-    def reads(self) -> Any:
-        """As of every model, where models in it are no rows of layers."""
-        return None if self.graph.is_chain else Model.reads.fget(self)  # type: ignore[attr-defined]
-
-    def add(self, layer: Any) -> None:
-        """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
-        if isinstance(layer, Layer) and type(layer).__call__ is Layer.__call__ and not self._waiting:
-            self.attach(layer, (len(self.layers) - 1,))
-            return
-        if not isinstance(layer, Layer | ours.Model):
-            raise ConfigError(f"{self.name}: only layers and models can be added, got {shown(layer)}")
-        if self._input_shape is None and isinstance(layer, ours.Model) and layer._input_shape is not None:
-            self.attach(layer.input if isinstance(layer, Model) else KerasInput(layer.input_shape), ())
-        if self._input_shape is None and getattr(layer, "input_shape", None) is not None and not self._waiting:
-            self.attach(KerasInput(layer.input_shape), ())
-        if self._input_shape is None:
-            self._waiting.append(layer)
-        else:
-            self._inline(layer)
-
-    def _inline(self, layer: Any) -> None:
-        """Put at the end what a model, or a layer made of layers, gives for the value that stands there."""
-        shape = self.graph.output_shape if self.layers else self._input_shape
-        source = KerasInput(shape or ())
-        answer = layer(source)
-        numbers: dict[Symbolic, int] = {source: len(self.layers) - 1}
-        for value in [] if answer is source else calls_behind([answer], source, self.name):
-            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
-            numbers[value] = len(self.layers) - 1
-
-    def _build(self, input_shape: Sequence[int | None] | None) -> None:
-        if self._waiting and input_shape is not None:
-            given = list(input_shape)
-            self.attach(KerasInput(given[1:] if given and given[0] is None else given), ())
-            waiting, self._waiting = self._waiting, []
-            for layer in waiting:
-                self._inline(layer)
-        else:
-            ours.Sequential._build(self, input_shape)
-
-    def pop(self) -> Layer:
-        """Take the last layer off and return it."""
-        return self.detach()
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import pellucid.model.model as ours
 from pellucid.convert.files import load
 from pellucid.errors import ConfigError, shown
-from pellucid.keras.model import Model, Sequential
+from pellucid.keras.model import Model
+from pellucid.keras.sequential import Sequential
 
 __all__ = ["Model", "Sequential", "as_keras", "clone_model", "load_model", "model_from_json", "save_model"]
 

@@ -37,7 +37,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
         **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
         **_each("AdditiveAttention Attention GroupQueryAttention MultiHeadAttention", _ATTENTION),
-        **_each("AlphaDropout GaussianDropout", "Dropout and GaussianNoise are here"),
+        **_each("GaussianDropout", "Dropout, AlphaDropout and GaussianNoise are here"),
         **_each("ActivityRegularization", "penalise the weights: kernel_regularizer"),
         **_each("EinsumDense", "Dense works on the last axis of any value; Permute brings another one there"),
     },
@@ -54,8 +54,12 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("custom_gradient gradients hessians", _OWN_RULE),
         **_each("saved_model lite", _FILES),
         **_each("distribute tpu", _MACHINES),
-        **_each("compat Session placeholder layers estimator", "TensorFlow 1 is not here; keras.layers and fit are"),
+        **_each("placeholder layers estimator contrib", "TensorFlow 1 is not here; keras.layers and fit are"),
         **_each("summary", "keras.callbacks.TensorBoard writes it"),
+    },
+    "datasets": {
+        **_each("imdb reuters", _WORDS),
+        **_each("boston_housing california_housing", "scikit-learn has tables of numbers; Dense takes them"),
     },
     "tensorflow.data": _each("TFRecordDataset TextLineDataset", "image_dataset_from_directory reads pictures"),
 }

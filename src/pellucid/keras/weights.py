@@ -92,12 +92,16 @@ class Weighted:
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5.
 
+        Under another name of .h5 or .hdf5, as older programs give it, the whole model, whose weights Keras reads, too.
         Errors: ConfigError for another name, and for layers that Keras has not.
         """
         path = path_of(filepath, "save_weights: filepath")
-        if not path.name.endswith(".weights.h5"):
+        if path.suffix.lower() not in (".h5", ".hdf5"):
             raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
         make_folder(path.parent)
+        if not path.name.endswith(".weights.h5"):
+            self.save(path)  # type: ignore[attr-defined]
+            return
         with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:  # type: ignore[arg-type]
             file.write(archive.read("model.weights.h5"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Unpack
 
+import numpy as np
+
 from pellucid import ops
 from pellucid._fixed import Fixed, Taken
 from pellucid.errors import ConfigError
@@ -12,6 +14,9 @@ from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.taken import only_none
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import number
+
+SELU_FLOOR = 1.6732632423543772 * 1.0507009873554805
+"""What SELU comes to, below 0, for very negative x: alpha * scale."""
 
 
 class Random(Layer):
@@ -122,6 +127,40 @@ class SpatialDropout1D(SpatialDropout2D):
     """
 
     axes = "W, C"
+
+
+class AlphaDropout(Dropout):
+    """Dropout to the value that SELU falls towards, so that mean 0 and variance 1 stay what they are.
+
+    While training y = a * d + b, where d is -SELU_FLOOR with probability `rate`, else x; in use, x itself.
+    a = 1 / sqrt((1 - rate) * (1 + rate * SELU_FLOOR^2)) and b = a * rate * SELU_FLOOR.
+
+    Shapes: any, unchanged.
+    Errors: as Dropout.
+    Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks", section 3.
+    """
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"alpha dropout {self.rate:g}",)
+
+    @property
+    def _scale(self) -> float:
+        """a."""
+        return float(((1 - self.rate) * (1 + self.rate * SELU_FLOOR**2)) ** -0.5)
+
+    def _dropped(self, x: Array, key: Key) -> Array:
+        """a * x, or 0."""
+        return ops.dropout(x, self.rate, key) * np.float32(self._scale * (1 - self.rate))
+
+    def draw_from(self, x: Array, key: Key) -> Array:
+        offset = self._scale * (self.rate - 1) * SELU_FLOOR
+        return self._dropped(x + np.float32(SELU_FLOOR), key) + np.float32(offset)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        return dy if cache is None else self._dropped(dy, cache), {}
 
 
 class GaussianNoise(Random):

@@ -24,6 +24,7 @@ from pellucid.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
 from pellucid.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from pellucid.layers.depthwise import SeparableConv1D as SeparableConv1D
 from pellucid.layers.depthwise import SeparableConv2D as SeparableConv2D
+from pellucid.layers.dropout import AlphaDropout as AlphaDropout
 from pellucid.layers.dropout import Dropout as Dropout
 from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout1D as SpatialDropout1D

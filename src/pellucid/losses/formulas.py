@@ -189,16 +189,21 @@ class MAPCriterion(CategoricalCrossentropy):
         return targets, np.hstack([logits, rubbish])
 
 
+LABEL_NOISE = 0.5
+"""How far labels of binary cross-entropy may lie outside 0 to 1; what is farther was meant for another loss."""
+
+
 class BinaryCrossentropy(_Crossentropy):
     """losses[n] = mean over units of -(t * log p + (1 - t) * log(1 - p)), p = sigmoid(logits).
 
     Smoothing s takes t to t * (1 - s) + s / 2.
 
-    Labels are 0 to 1, one for each unit; integers (N,) under K > 1 units are class numbers.
+    Labels are 0 to 1, one for each unit, or beyond by less than LABEL_NOISE, as programs with noise on them have it;
+    integers (N,) under K > 1 units are class numbers.
 
     Shapes: logits (N,...) -> losses (N,).
     Units: nats.
-    Errors: ConfigError for smoothing outside [0, 1]; DataError for labels outside [0, 1].
+    Errors: ConfigError for smoothing outside [0, 1]; DataError for labels farther outside [0, 1].
     """
 
     joint_activation = "sigmoid"
@@ -226,7 +231,7 @@ class BinaryCrossentropy(_Crossentropy):
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """float32 of the network's output shape."""
         target = values(labels, units, examples)
-        wrong = np.argwhere(~((target >= 0) & (target <= 1)))
+        wrong = np.argwhere(~((target > -LABEL_NOISE) & (target < 1 + LABEL_NOISE)))
         if wrong.size:
             place = tuple(int(index) for index in wrong[0])
             raise DataError(

@@ -151,6 +151,8 @@ class Fitting(Network):
                 validation_freq=every,
             )
             history = trainer.run() if kept is None else fit_resumable(trainer, kept)
+            history.params = {"verbose": verbose, "epochs": config.epochs, "steps": trainer.num_steps}
+            history.model = self
             history.advice = [said.text for said in watching.findings] if watching else []
             for backup in backups:
                 backup.done()

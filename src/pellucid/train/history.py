@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -61,17 +63,32 @@ def means(totals: Array, accuracy: str | None) -> dict[str, float]:
     return logs
 
 
+class Columns(dict[str, list[float]]):
+    """The numbers of each epoch by name; the accuracy by either of its names, as programs of two times write it."""
+
+    def __missing__(self, name: str) -> list[float]:
+        start = "val_" if name.startswith("val_") else ""
+        other = {"acc": "accuracy", "accuracy": "acc"}.get(name.removeprefix(start), "")
+        if start + other in self:
+            return self[start + other]
+        raise KeyError(name)
+
+
 class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
 
     Keys: loss, accuracy (classifiers), mean_iou (of classes of pixels), the same with val_ (with validation pictures),
     learning_rate.
     `epoch` and `best_epoch` count from 0, as Keras's do; everything printed, drawn and logged counts from 1.
-    `advice`: what the training doctor said, a line each; none where all went well.
+    `advice`: what the training doctor said, a line each; none where all went well. `params`: epochs, steps of an epoch
+    and verbose, as callbacks are told them; `model`: what was trained.
     """
 
+    params: Mapping[str, Any] = MappingProxyType({})
+    model: Any = None
+
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[float]] = Columns()
         self.epoch: list[int] = []
         self.best_epoch: int | None = None
         self.advice: list[str] = []

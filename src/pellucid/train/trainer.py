@@ -83,7 +83,7 @@ class Trainer:
         self.state.epoch, self._validation_freq = first_epoch, validation_freq
         self._processes: Processes = processes or Alone()
         self._staging = Staging(model, examples, validation, config, augment, folder, self._processes)
-        self._num_steps = len(self._staging.feeder)
+        self.num_steps = len(self._staging.feeder)
         settings = partial(settings_of, model, examples, validation, config)
         self._measuring = Measuring(model, self._staging.accuracy)
         if self._measuring and config.shards > 1:
@@ -91,7 +91,7 @@ class Trainer:
             raise ConfigError(f"{names}: is measured on whole batches, which shards={config.shards} cuts; leave it out")
         kept = (*self.listeners, self._measuring) if self._measuring else self.listeners
         self._plan: Training | None = None
-        self._keeper = Keeper(model, checkpoints, settings, kept, self._num_steps, self._settle)
+        self._keeper = Keeper(model, checkpoints, settings, kept, self.num_steps, self._settle)
         self._stop: Stop | None = None
         self._start_s = 0.0
 
@@ -152,7 +152,7 @@ class Trainer:
         state, model, size, count = self.state, self.model, self.config.batch_size, len(self.examples)
         held, epochs = len(self.validation or ()), self.config.epochs
         frozen = self.config.frozen_epochs
-        return TrainingStarted(state.epoch, epochs, self._num_steps, count, held, size, model, state.batch, frozen)
+        return TrainingStarted(state.epoch, epochs, self.num_steps, count, held, size, model, state.batch, frozen)
 
     def _fine_tuning(self, plan: Training) -> FineTuningStarted:
         numbers = sum(segment.length for segment in plan.parameters.segments if segment.trainable)

@@ -29,7 +29,16 @@ _POOLS = (L.MaxPool2D, L.MaxPool1D, L.AvgPool2D, L.AvgPool1D)
 _GLOBAL_POOLS = (L.GlobalAvgPool2D, L.GlobalAvgPool1D, L.GlobalMaxPool2D, L.GlobalMaxPool1D)
 _ACTIVATIONS = (L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Sigmoid, L.Tanh, L.ScaledTanh)
 _RANDOM = (L.RandomFlip, L.RandomRotation, L.RandomZoom, L.RandomTranslation, L.RandomBrightness, L.RandomContrast)
-_TRAINING_ALONE = (L.Input, L.Identity, L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.GaussianNoise, *_RANDOM)
+_TRAINING_ALONE = (
+    L.Input,
+    L.Identity,
+    L.AlphaDropout,
+    L.Dropout,
+    L.SpatialDropout1D,
+    L.SpatialDropout2D,
+    L.GaussianNoise,
+    *_RANDOM,
+)
 
 ROWS = (
     Row(_CONVOLUTIONS, windows.write_conv, ("Conv",), windows.read_conv),

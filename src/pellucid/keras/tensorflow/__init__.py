@@ -78,6 +78,15 @@ from pellucid.keras.tensorflow.math import (
     tensordot,
 )
 from pellucid.keras.tensorflow.module import Module as Module
+from pellucid.keras.tensorflow.sessions import (
+    ConfigProto,
+    GPUOptions,
+    InteractiveSession,
+    Session,
+    global_variables_initializer,
+    logging,
+    set_random_seed,
+)
 from pellucid.layers import Concatenate, Flatten, Reshape
 from pellucid.layers.symbolic import Symbolic, is_symbolic
 
@@ -87,7 +96,11 @@ bool = np.bool_
 string = np.str_
 newaxis = None
 __all__ = [
+    "ConfigProto",
+    "GPUOptions",
     "GradientTape",
+    "InteractiveSession",
+    "Session",
     "UnconnectedGradients",
     "Variable",
     "abs",
@@ -102,6 +115,7 @@ __all__ = [
     "cast",
     "clip_by_norm",
     "clip_by_value",
+    "compat",
     "concat",
     "config",
     "constant",
@@ -124,6 +138,7 @@ __all__ = [
     "floor",
     "function",
     "gather",
+    "global_variables_initializer",
     "greater",
     "greater_equal",
     "identity",
@@ -139,6 +154,7 @@ __all__ = [
     "less_equal",
     "linalg",
     "linspace",
+    "logging",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -184,6 +200,7 @@ __all__ = [
     "reverse",
     "roll",
     "round",
+    "set_random_seed",
     "shape",
     "sigmoid",
     "sign",
@@ -204,7 +221,8 @@ __all__ = [
     "tensordot",
     "test",
     "tile",
-    "train", "transpose",
+    "train",
+    "transpose",
     "uint8",
     "uint16",
     "unique",
@@ -479,3 +497,5 @@ def device(name: Any) -> AbstractContextManager[None]:
 
 
 __getattr__ = functools.partial(stand_in, sys.modules[__name__])
+
+from pellucid.keras.tensorflow import compat  # noqa: E402 (which has what stands above)

@@ -23,7 +23,7 @@ from pellucid.train.events import (
     TrainingEnded,
     TrainingStarted,
 )
-from pellucid.train.history import History, named
+from pellucid.train.history import Columns, History, named
 
 OF_BATCHES = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
@@ -88,10 +88,16 @@ class Callback:
         """After a batch of them."""
 
     def on_predict_begin(self, logs: Logs = None) -> None:
-        """Not called: `predict` has no callbacks here."""
+        """Before a `predict` of `pellucid.keras` that was given it."""
 
     def on_predict_end(self, logs: Logs = None) -> None:
-        """Not called."""
+        """After that."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of its pictures."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After one; logs["outputs"] are the answers."""
 
     @property
     def every_batch(self) -> bool:
@@ -232,11 +238,11 @@ class HistoryCallback(Callback):
     """What `fit` returns, as a callback: `history["loss"]` and so on, one number an epoch; `epoch`, their numbers."""
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[float]] = Columns()
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.history, self.epoch = {}, []
+        self.history, self.epoch = Columns(), []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         made = History()

@@ -1,0 +1,85 @@
+"""Sequential as Keras has it: models may stand among its layers, and the input's shape may come with the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pellucid.model.model as ours
+from pellucid._arguments import several
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import ConfigError, shown
+from pellucid.keras.model import Model
+from pellucid.keras.seeds import next_seed
+from pellucid.keras.tensor import KerasInput
+from pellucid.layers import Layer
+from pellucid.layers.symbolic import Symbolic, calls_behind
+from pellucid.model.network import Network
+
+
+class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls the path of `save` otherwise
+    """Layers in a row, as Keras has it: models may stand among them."""
+
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        Network.__init__(
+            self, type(self).__name__.lower() if name is None else name, seed=next_seed(), exact_convolution=False
+        )
+        self.preprocessing = Preprocessing(scale=1.0)
+        self._waiting: list[Any] = []
+        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
+            self.add(layer)
+        if not trainable:
+            self.trainable = False
+
+    def _changes_pictures(self) -> bool:
+        own = [*self.layers, *self._waiting]
+        return bool(own) and all(getattr(layer, "takes_one", False) for layer in own)
+
+    @property
+    def waits_for_pictures(self) -> bool:
+        return bool(self.layers or self._waiting)
+
+    @property
+    def reads(self) -> Any:
+        """As of every model, where models in it are no rows of layers."""
+        return None if self.graph.is_chain else Model.reads.fget(self)  # type: ignore[attr-defined]
+
+    def add(self, layer: Any) -> None:
+        """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
+        if isinstance(layer, Layer) and type(layer).__call__ is Layer.__call__ and not self._waiting:
+            self.attach(layer, (len(self.layers) - 1,))
+            return
+        if not isinstance(layer, Layer | ours.Model):
+            raise ConfigError(f"{self.name}: only layers and models can be added, got {shown(layer)}")
+        if self._input_shape is None and isinstance(layer, ours.Model) and layer._input_shape is not None:
+            self.attach(layer.input if isinstance(layer, Model) else KerasInput(layer.input_shape), ())
+        if self._input_shape is None and getattr(layer, "input_shape", None) is not None and not self._waiting:
+            self.attach(KerasInput(layer.input_shape), ())
+        if self._input_shape is None:
+            self._waiting.append(layer)
+        else:
+            self._inline(layer)
+
+    def _inline(self, layer: Any) -> None:
+        """Put at the end what a model, or a layer made of layers, gives for the value that stands there."""
+        shape = self.graph.output_shape if self.layers else self._input_shape
+        source = KerasInput(shape or ())
+        answer = layer(source)
+        numbers: dict[Symbolic, int] = {source: len(self.layers) - 1}
+        for value in [] if answer is source else calls_behind([answer], source, self.name):
+            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
+            numbers[value] = len(self.layers) - 1
+
+    def _build(self, input_shape: Sequence[int | None] | None) -> None:
+        if self._waiting and input_shape is not None:
+            given = list(input_shape)
+            self.attach(KerasInput(given[1:] if given and given[0] is None else given), ())
+            waiting, self._waiting = self._waiting, []
+            for layer in waiting:
+                self._inline(layer)
+        else:
+            ours.Sequential._build(self, input_shape)
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it."""
+        return self.detach()
