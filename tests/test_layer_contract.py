@@ -120,6 +120,7 @@ ROWS: dict[str, Row] = {
     "GaussianNoise": Row(lambda: layers.GaussianNoise(0.3), (5, 3, 2)),
     "Softmax-channels-first": Row(lambda: layers.Softmax(axis=1), (5, 3, 2)),
     "Dropout": Row(lambda: layers.Dropout(0.4), (5, 3, 2)),
+    "AlphaDropout": Row(lambda: layers.AlphaDropout(0.4), (5, 3, 2)),
     "Activation": Row(lambda: layers.Activation("tanh"), (4, 3, 2)),
     "Activation-linear": Row(lambda: layers.Activation("linear"), (4,)),
     "ReLU of three numbers": Row(lambda: layers.ReLU(0.9, 0.1, 0.2), (4, 3, 2)),

@@ -44,7 +44,7 @@ def test_events_come_in_order_with_their_numbers() -> None:
     epoch = [EpochStarted, BatchEnded, BatchEnded, BatchEnded, EvaluationStarted, PicturesJudged, EpochEnded]
     assert [type(event) for event in told] == [TrainingStarted, *epoch, *epoch, TrainingEnded]
     start, batches, ends = told[0], told[2:5] + told[9:12], [told[7], told[14]]
-    assert told[6] == PicturesJudged(0, 5, 5)
+    assert told[6] == PicturesJudged(0, 5, 5, {k[4:]: v for k, v in ends[0].logs.items() if k.startswith("val_")})  # type: ignore[union-attr]
     assert isinstance(start, TrainingStarted) and start.model is model
     assert (start.epochs, start.steps_per_epoch, start.batch_size) == (2, 3, 8)
     assert (start.num_samples, start.num_validation_samples) == (20, 5)

@@ -24,8 +24,8 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "applications.published", "composed", "functions", "hearing", "model", "older", "operation", "refused", "seeds",
-    "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
+    "applications.published", "composed", "functions", "hearing", "model", "older", "operation", "refused",
+    "seeds", "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
     "tensorflow.sessions", "weights",
 )  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""

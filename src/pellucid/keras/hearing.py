@@ -25,9 +25,8 @@ class Hearing:
         for one in self._all:
             getattr(one, f"on_{self._what}_{moment}")(*given)
 
-    def batch(self, outputs: Any) -> None:
+    def batch(self, logs: dict[str, Any]) -> None:
         """A batch was answered for."""
-        logs = {"outputs": outputs} if self._what == "predict" else {}
         self.tell("batch_begin", self._done, {})
         self.tell("batch_end", self._done, logs)
         self._done += 1

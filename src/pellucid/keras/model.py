@@ -147,6 +147,12 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self._symbols = sources, values
         return sources, values
 
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        layer = super().get_layer(name, index)
+        if layer.owner is None or layer.owner() is None:  # the model that was asked last is gone
+            self._claim()
+        return layer
+
     def value_of(self, layer: Layer) -> Any:
         """What a layer gives in this model."""
         self.build()
@@ -273,7 +279,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
                 heard.logs = dict(self.judged_by_steps(*picked))
                 return _judged(heard.logs, return_dict)
-            judged = super().evaluate(*args, **options, **({"outputs": heard.batch} if callbacks else {}))
+            judged = super().evaluate(*args, **options, **({"heard": heard.batch} if callbacks else {}))
             heard.logs = {name: judged[name] for name in judged.keys()}  # noqa: SIM118 (it iterates over the numbers)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)
@@ -286,12 +292,13 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if not callbacks:
             return super().predict(x, batch_size, verbose, steps)
         size = 32 if batch_size is None else whole(batch_size, "predict: batch_size")
+        x = x if is_stream(x) else as_rows(self, x)
         batches = x if is_stream(x) else [(x[first : first + size],) for first in range(0, len(x), size)]
         with hearing(self, callbacks, "predict") as heard:
 
             def answer(batch: Any) -> Any:
                 outputs = super(Model, self).predict(batch, verbose=0)
-                heard.batch(outputs)
+                heard.batch({"outputs": outputs})
                 return outputs
 
             return answers_for(batches, steps, answer)
@@ -336,7 +343,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         Errors: ConfigError, and CheckpointError for what Keras has and Pellucid has not.
         """
         if is_keras(config):
-            kind = "Sequential" if issubclass(cls, Sequential) else "Functional"
+            kind = "Sequential" if issubclass(cls, ours.Sequential) else "Functional"
             return cls.joined(*network({"class_name": kind, "config": config}))
         return cls.joined([layers.from_config(dict(each), custom_objects) for each in config["layers"]], config)
 

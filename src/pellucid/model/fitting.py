@@ -173,6 +173,7 @@ class Fitting(Network):
         *,
         progress: Callable[[int, int, str], None] | None = None,
         outputs: Callable[[Array], object] | None = None,
+        heard: Callable[[dict[str, float]], object] | None = None,
     ) -> Evaluation:
         """Mean loss and accuracy, or what `compile` was asked to measure, over pictures x with labels y.
 
@@ -180,12 +181,17 @@ class Fitting(Network):
         verbose: 0 for silence, else the result is printed; while it takes longer than a second, "auto" has a bar on a
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
         outputs: called with those of each batch, in order, before the activation that the loss applies itself (the
-        final softmax or sigmoid); the next batch overwrites them.
+        final softmax or sigmoid); the next batch overwrites them. heard: called then with the means
+        so far.
         """
         self._compiled()
         count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
         verbose = verbosity(verbose)
-        for what, given, of in (("progress", progress, "done, total, what"), ("outputs", outputs, "outputs")):
+        for what, given, of in (
+            ("progress", progress, "done, total, what"),
+            ("outputs", outputs, "outputs"),
+            ("heard", heard, "logs"),
+        ):
             if given is not None and not callable(given):
                 raise ConfigError(f"evaluate: {what} must be a function ({of}), got {shown(given)}")
         examples: Examples
@@ -198,11 +204,13 @@ class Fitting(Network):
         with work_bar(0 if progress else verbose) as bar:
             show = progress or bar
 
-            def tell(done: int, answers: Array) -> None:
+            def tell(done: int, answers: Array, logs: dict[str, float]) -> None:
                 nonlocal seen
                 seen = done
                 if outputs is not None:
                     outputs(answers)
+                if heard is not None:
+                    heard(logs)
                 show(done, total, "judging pictures")
 
             logs = evaluate(self, examples, count, tell=tell)

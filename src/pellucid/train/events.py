@@ -119,11 +119,13 @@ class EvaluationStarted:
 
 @dataclass(frozen=True)
 class PicturesJudged:
-    """After each batch of the validation pictures of an epoch. Units: done and total in pictures."""
+    """After each batch of the validation pictures of an epoch. logs: the means so far. Units: done and total in
+    pictures."""
 
     epoch: int
     done: int
     total: int
+    logs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

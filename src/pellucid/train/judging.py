@@ -26,7 +26,7 @@ def evaluate(
     *,
     accuracy: str | None = None,
     graph: Graph | None = None,
-    tell: Callable[[int, Array], object] | None = None,
+    tell: Callable[[int, Array, dict[str, float]], object] | None = None,
     measuring: Measuring | None = None,
     make: Callable[..., Judging] = EvaluationPlan,
     processes: Processes | None = None,
@@ -35,10 +35,10 @@ def evaluate(
     pixels the mean IoU.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
-    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
-    that batch's outputs, as `EvaluationPlan.run` gives them. measuring: of a training that is going on; None:
-    anew. make: the class of the plan, of another engine. processes: each judges some of the batches, which `tell` hears
-    of as if all were as far.
+    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done,
+    that batch's outputs, as `EvaluationPlan.run` gives them, and the means so far, of several processes that batch's.
+    measuring: of a training that is going on; None: anew. make: the class of the plan, of another engine. processes:
+    each judges some of the batches, which `tell` hears of as if all were as far.
     """
     turns: Parts = Turns(processes.rank, processes.world) if processes is not None else Shards()
     feeder = feeder_of(examples, batch_size, parts=turns)
@@ -54,12 +54,13 @@ def evaluate(
     for turn, n in enumerate(feeder.batches(feed)):
         outputs = plan.run(n)
         measuring.add(plan, n)
+        totals = plan.totals.copy()
         if processes is not None:
             sums[turn * processes.world + processes.rank] = plan.totals
             plan.totals[...] = 0
         done += n * (1 if processes is None else processes.world)
         if tell is not None:
-            tell(min(done, len(examples)), outputs)
+            tell(min(done, len(examples)), outputs, means(totals, accuracy))
     if processes is not None:
         processes.reduce(sums)
         plan.totals[...] = sums.sum(axis=0)  # batch by batch, whoever judged which

@@ -17,6 +17,9 @@ __all__ = [
 class GPUOptions(SimpleNamespace):
     """How much of a graphics card's memory is taken; here arrays take what they need."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
 
 class ConfigProto(SimpleNamespace):
     """Settings of a session, see `GPUOptions`."""

@@ -123,7 +123,7 @@ class Callback:
                 self.on_test_begin({})
                 self.on_test_batch_begin(0, {})
             case PicturesJudged():
-                self.on_test_batch_end(self._judged, {})
+                self.on_test_batch_end(self._judged, self.named(event.logs))
                 self._judged += 1
                 if event.done < event.total:
                     self.on_test_batch_begin(self._judged, {})
