@@ -21,6 +21,7 @@ from pellucid.keras import (
     applications,
     backend,
     callbacks,
+    config,
     constraints,
     datasets,
     initializers,
@@ -43,7 +44,7 @@ from pellucid.keras.refused import REFUSED, stand_in
 
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
-    "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
+    "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
     "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils",
 ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,18 +75,118 @@ max, mean, min, prod, std, sum, var = (
 )  # fmt: skip
 
 __all__ = [
-    "abs", "all", "any", "argmax", "argmin", "backend", "batch_flatten", "binary_crossentropy", "cast",
-    "cast_to_floatx", "categorical_crossentropy", "clear_session", "clip", "concatenate", "constant", "cos", "cumsum",
-    "dot", "elu", "epsilon", "equal", "exp", "expand_dims", "flatten", "floatx", "gather", "get_value", "greater",
-    "greater_equal", "hard_sigmoid", "image_data_format", "image_dim_ordering", "int_shape", "is_keras_tensor",
-    "l2_normalize", "learning_phase", "less", "less_equal", "log", "logsumexp", "max", "maximum", "mean", "min",
-    "minimum", "ndim", "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pow", "prod",
-    "random_normal", "random_uniform", "relu", "repeat_elements", "reshape", "round", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_session", "set_value", "shape",
-    "sigmoid", "sign", "sin", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "sum", "switch", "tanh", "tile", "transpose", "var", "variable",
-    "zeros", "zeros_like",
+    "abs",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "backend",
+    "batch_flatten",
+    "binary_crossentropy",
+    "cast",
+    "cast_to_floatx",
+    "categorical_crossentropy",
+    "clear_session",
+    "clip",
+    "concatenate",
+    "constant",
+    "cos",
+    "cumsum",
+    "dot",
+    "elu",
+    "epsilon",
+    "equal",
+    "exp",
+    "expand_dims",
+    "flatten",
+    "floatx",
+    "function",
+    "gather",
+    "get_value",
+    "greater",
+    "greater_equal",
+    "hard_sigmoid",
+    "image_data_format",
+    "image_dim_ordering",
+    "int_shape",
+    "is_keras_tensor",
+    "l2_normalize",
+    "learning_phase",
+    "less",
+    "less_equal",
+    "log",
+    "logsumexp",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "ndim",
+    "not_equal",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "permute_dimensions",
+    "pow",
+    "prod",
+    "random_normal",
+    "random_uniform",
+    "relu",
+    "repeat_elements",
+    "reshape",
+    "round",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_image_dim_ordering",
+    "set_learning_phase",
+    "set_session",
+    "set_value",
+    "shape",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_categorical_crossentropy",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "stop_gradient",
+    "sum",
+    "switch",
+    "tanh",
+    "tile",
+    "transpose",
+    "var",
+    "variable",
+    "zeros",
+    "zeros_like",
 ]  # fmt: skip
+
+
+def function(inputs: Sequence[Any], outputs: Any, updates: Any = None, **more: Any) -> Callable[..., Any]:
+    """A function of arrays that gives what these values of a network are for them; `learning_phase()` among the inputs
+    is left out.
+
+    Errors: ConfigError for updates.
+    """
+    from pellucid.keras.models import Model
+
+    if updates:
+        raise ConfigError("K.function(updates=...) is not here; optimizers and fit change weights")
+    places = [number for number, value in enumerate(inputs) if is_symbolic(value)]
+    model = Model([inputs[number] for number in places], outputs)
+
+    def calculated(given: Sequence[Any]) -> Any:
+        arrays = [np.asarray(given[number]) for number in places]
+        answers = model.predict(arrays[0] if len(arrays) == 1 else arrays, verbose=0)
+        return answers if isinstance(answers, list) or not isinstance(outputs, list | tuple) else [answers]
+
+    return calculated
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:

@@ -1,5 +1,7 @@
 """Keras 3's operations, of arrays and of a network's values: NumPy's functions, and what layers do."""
 
+import sys as _sys
+
 from pellucid.keras import tensorflow as _tf
 from pellucid.keras.activations import elu as elu
 from pellucid.keras.activations import gelu as gelu
@@ -139,3 +141,6 @@ min, power, prod, std = _math.reduce_min, _math.pow, _math.reduce_prod, _math.re
 sum, true_divide, var = _math.reduce_sum, _math.divide, _math.reduce_variance
 
 __all__ = sorted(name for name in vars() if not name.startswith("_"))
+
+nn = numpy = _sys.modules[__name__]
+"""Keras has some of these names in `ops.nn` and `ops.numpy`, too."""

@@ -64,11 +64,15 @@ def _is_int(value: object) -> bool:  # exact types first: asking an abstract cla
 
 
 def whole(value: object, name: str, most: int = MAX_NUMBERS, *, least: int = 1) -> int:
-    """A whole number from `least` to `most`. Errors: ConfigError for anything else."""
+    """A whole number from `least` to `most`; an array of one such number and no axes, too.
+
+    Errors: ConfigError for anything else.
+    """
+    value = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if not _is_int(value) or not least <= value <= most:  # type: ignore[operator]
         above = f" and at most {most:,}" if _is_int(value) and value > most else ""  # type: ignore[operator]
         raise ConfigError(f"{name} must be a whole number of at least {least}{above}, got {shown(value)}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[arg-type]
 
 
 def number(value: Any, what: str, low: float, high: float = float("inf")) -> float:
@@ -92,6 +96,7 @@ def above_zero(value: Any, what: str) -> float:
 
 def _real(value: Any) -> float | None:
     """`value` as a float; None for anything but a real number that is one."""
+    value = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return None
     try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import itertools
 import sys
@@ -101,6 +102,7 @@ __all__ = [
     "GradientTape",
     "InteractiveSession",
     "Session",
+    "TensorSpec",
     "UnconnectedGradients",
     "Variable",
     "abs",
@@ -167,6 +169,7 @@ __all__ = [
     "minimum",
     "mod",
     "multiply",
+    "name_scope",
     "negative",
     "newaxis",
     "nn",
@@ -183,7 +186,9 @@ __all__ = [
     "print",
     "py_function",
     "random",
+    "random_normal",
     "random_normal_initializer",
+    "random_uniform",
     "random_uniform_initializer",
     "range",
     "rank",
@@ -206,6 +211,7 @@ __all__ = [
     "sign",
     "sin",
     "size",
+    "slice",
     "sort",
     "split",
     "sqrt",
@@ -227,6 +233,7 @@ __all__ = [
     "uint16",
     "unique",
     "unstack",
+    "version",
     "where",
     "zeros",
     "zeros_initializer",
@@ -356,14 +363,14 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, n
         sizes = [int(size) for size in num_or_size_splits]
         sizes = [length - int(np.sum([size for size in sizes if size > 0])) if size < 0 else size for size in sizes]
     ends = np.cumsum([0, *sizes]).tolist()
-    before = (slice(None),) * (axis % len(array.shape))
-    return [array[(*before, slice(start, end))] for start, end in itertools.pairwise(ends)]
+    before = (builtins.slice(None),) * (axis % len(array.shape))
+    return [array[(*before, builtins.slice(start, end))] for start, end in itertools.pairwise(ends)]
 
 
 def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any:
     """Each part along an axis, without that axis."""
     array = tensor(value)
-    before = (slice(None),) * (axis % len(array.shape))
+    before = (builtins.slice(None),) * (axis % len(array.shape))
     return [array[(*before, i)] for i in np.arange(array.shape[axis]).tolist()]
 
 
@@ -495,6 +502,32 @@ def device(name: Any) -> AbstractContextManager[None]:
     """A block that runs where everything does."""
     return nullcontext()
 
+
+def name_scope(name: Any) -> AbstractContextManager[None]:
+    """A block: names of what stands in it change nothing."""
+    return nullcontext()
+
+
+def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
+    """A part of these sizes that begins there; -1 for all that is left."""
+    array, starts, sizes = tensor(input_), np.asarray(begin).tolist(), np.asarray(size).tolist()
+    return array[tuple(builtins.slice(a, None if n == -1 else a + n) for a, n in zip(starts, sizes, strict=True))]
+
+
+class TensorSpec:
+    """How an array is described: its shape and type."""
+
+    def __init__(self, shape: Any = None, dtype: Any = np.float32, name: str | None = None) -> None:
+        self.shape, self.dtype, self.name = shape, dtype, name
+
+
+class version:
+    """Which TensorFlow's names these are."""
+
+    VERSION = __version__
+
+
+random_uniform, random_normal = random.uniform, random.normal
 
 __getattr__ = functools.partial(stand_in, sys.modules[__name__])
 

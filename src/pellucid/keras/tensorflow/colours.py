@@ -28,13 +28,13 @@ def convert_image_dtype(image: Any, dtype: Any, saturate: bool = False, name: An
     return tensor(np.clip(floats * (limits.max + 0.5), limits.min, limits.max).astype(wanted))
 
 
-def _as_floats(change: Callable[[Any, float], Any]) -> Callable[..., Any]:
+def _as_floats(change: Callable[..., Any]) -> Callable[..., Any]:
     """A change of floats for pictures of any type: bytes are made floats from 0 to 1 meanwhile."""
 
-    def changed(image: Any, amount: float, name: Any = None) -> Any:
+    def changed(image: Any, *amounts: float, name: Any = None, **named: float) -> Any:
         array = np.asarray(numbers(image, change.__name__))
         floats = array if array.dtype.kind == "f" else np.asarray(convert_image_dtype(array, np.float32))
-        made = np.asarray(change(floats, float(amount)), floats.dtype)
+        made = np.asarray(change(floats, *map(float, amounts), **named), floats.dtype)
         return tensor(made) if array.dtype.kind == "f" else convert_image_dtype(made, array.dtype)
 
     changed.__name__ = changed.__qualname__ = change.__name__
@@ -56,9 +56,9 @@ def adjust_contrast(image: Any, factor: float) -> Any:
 
 
 @_as_floats
-def adjust_gamma(image: Any, gamma: float) -> Any:
-    """Each number to this power."""
-    return image**gamma
+def adjust_gamma(image: Any, gamma: float = 1.0, gain: float = 1.0) -> Any:
+    """gain times each number to this power."""
+    return gain * image**gamma
 
 
 @_as_floats

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ShapeError
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.colours import (
@@ -30,10 +30,10 @@ from pellucid.layers.symbolic import is_symbolic
 __all__ = [
     "ResizeMethod", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
     "central_crop", "convert_image_dtype", "crop_to_bounding_box", "decode_image", "decode_jpeg", "decode_png",
-    "flip_left_right", "flip_up_down", "grayscale_to_rgb", "per_image_standardization", "random_brightness",
-    "random_contrast", "random_crop", "random_flip_left_right", "random_flip_up_down", "random_hue",
-    "random_saturation", "resize", "resize_with_crop_or_pad", "resize_with_pad", "rgb_to_grayscale", "rot90",
-    "stateless_random_brightness", "stateless_random_contrast", "stateless_random_crop",
+    "flip_left_right", "flip_up_down", "grayscale_to_rgb", "pad_to_bounding_box", "per_image_standardization",
+    "random_brightness", "random_contrast", "random_crop", "random_flip_left_right", "random_flip_up_down",
+    "random_hue", "random_saturation", "resize", "resize_with_crop_or_pad", "resize_with_pad", "rgb_to_grayscale",
+    "rot90", "stateless_random_brightness", "stateless_random_contrast", "stateless_random_crop",
     "stateless_random_flip_left_right", "stateless_random_flip_up_down", "stateless_random_hue",
     "stateless_random_saturation",
 ]  # fmt: skip
@@ -49,13 +49,15 @@ def resize(
     images: Any, size: Any, method: str = "bilinear", preserve_aspect_ratio: bool = False, antialias: bool = False,
     name: Any = None,
 ) -> Any:  # fmt: skip
-    """Pictures brought to (height, width). Shapes: (H,W,C) or (N,H,W,C).
+    """Pictures brought to (height, width); preserve_aspect_ratio: to what fits into that with their sides' ratio.
 
-    Errors: ConfigError for preserve_aspect_ratio.
+    Shapes: (H,W,C) or (N,H,W,C).
+    Errors: ConfigError for another method than bilinear and nearest.
     """
-    if preserve_aspect_ratio:
-        raise ConfigError("resize: the sides' ratio is not kept here; use resize_with_pad, or leave it out")
     height, width = int(size[0]), int(size[1])
+    if preserve_aspect_ratio:
+        sides = np.asarray(np.shape(images)[-3:-1], np.float32)
+        height, width = np.round(np.min(np.asarray((height, width), np.float32) / sides) * sides).astype(int).tolist()
     layer = Resizing(height, width, method)
     if is_symbolic(images):
         return layer(images)
@@ -114,6 +116,19 @@ def crop_to_bounding_box(
     return tensor(made)
 
 
+def pad_to_bounding_box(
+    image: Any, offset_height: int, offset_width: int, target_height: int, target_width: int
+) -> Any:
+    """The picture below and right of the offset in one of this size, of zeros. Errors: ShapeError where it does not
+    fit."""
+    array = numbers(image, "pad_to_bounding_box")
+    above, left = int(offset_height), int(offset_width)
+    below, right = int(target_height) - above - array.shape[-3], int(target_width) - left - array.shape[-2]
+    if min(above, left, below, right) < 0:
+        raise ShapeError(f"a picture {array.shape} does not fit into ({target_height}, {target_width}) from there")
+    return tensor(np.pad(array, [(0, 0)] * (array.ndim - 3) + [(above, below), (left, right), (0, 0)]))
+
+
 def central_crop(image: Any, central_fraction: float) -> Any:
     """The middle, this share of each side."""
     height, width = np.shape(image)[-3:-1]
@@ -138,10 +153,14 @@ def resize_with_pad(
     image: Any, target_height: int, target_width: int, method: str = "bilinear", antialias: bool = False
 ) -> Any:
     """As large as fits with its sides' ratio, with a border of zeros."""
-    height, width = np.shape(image)[-3:-1]
-    ratio = max(height / target_height, width / target_width)
-    made = resize(image, (int(height / ratio), int(width / ratio)), method, antialias=antialias)
-    return resize_with_crop_or_pad(made, target_height, target_width)
+    sides, target = (
+        np.asarray(np.shape(image)[-3:-1], np.float32),
+        np.asarray((target_height, target_width), np.float32),
+    )
+    fitting = sides / np.max(sides / target)  # in float32, as TensorFlow rounds
+    made = resize(image, fitting.astype(int).tolist(), method, antialias=antialias)
+    above, left = ((target - fitting) // 2).astype(int).tolist()
+    return pad_to_bounding_box(made, above, left, target_height, target_width)
 
 
 # Random

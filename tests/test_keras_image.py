@@ -1,0 +1,78 @@
+"""Functions of `pellucid.keras.tensorflow` beside numbers that TensorFlow 2.20 gives for the same arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid import keras
+from pellucid.errors import ShapeError
+from pellucid.keras import backend as K
+from pellucid.keras import tensorflow as tf
+
+FLOATS = (np.arange(54 * 3).reshape(6, 9, 3) % 7 / 7).astype(np.float32)
+BYTES = (np.arange(18).reshape(2, 3, 3) * 14).astype(np.uint8)
+
+
+def test_gamma_has_a_gain() -> None:
+    expected = [0, 0, 1, 3, 6, 9, 13, 18, 24, 31, 38, 46, 55, 65, 75, 86, 98, 111]
+    assert tf.image.adjust_gamma(BYTES, 2.0, 0.5).ravel().tolist() == expected
+    assert tf.image.adjust_gamma(BYTES, gamma=2.0, gain=0.5).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [((4, 4), (3, 4, 3)), ((7, 5), (3, 5, 3)), ((20, 2), (1, 2, 3)), ((11, 30), (11, 16, 3))]
+)
+def test_pictures_are_resized_with_their_sides_ratio(size: Any, shape: Any) -> None:
+    assert tf.image.resize(FLOATS, size, preserve_aspect_ratio=True).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "columns", "total"),
+    [((7, 5), "0111000", "11111", 19.4), ((4, 12), "1111", "000111111000", 30.6875), ((5, 3), "01100", "111", 8.0)],
+)
+def test_resized_pictures_get_their_border(size: Any, rows: str, columns: str, total: float) -> None:
+    made = np.asarray(tf.image.resize_with_pad(FLOATS, *size))
+    drawn = made.any(axis=-1)
+    assert ["".join(map(str, drawn.any(axis=k).astype(int))) for k in (1, 0)] == [rows, columns]
+    assert made.sum() == pytest.approx(total, rel=1e-5)
+
+
+def test_a_border_of_zeros() -> None:
+    made = np.asarray(tf.image.pad_to_bounding_box(BYTES, 1, 2, 4, 6))
+    assert np.array_equal(made[1:3, 2:5], BYTES) and made.sum() == BYTES.sum()
+    with pytest.raises(ShapeError, match="does not fit"):
+        tf.image.pad_to_bounding_box(BYTES, 3, 0, 4, 6)
+
+
+def test_random_numbers_have_their_shapes_and_means() -> None:
+    drawn = tf.random.gamma([4000], [0.5, 2.0], seed=1)
+    assert drawn.shape == (4000, 2) and np.allclose(drawn.mean(axis=0), [0.5, 2.0], rtol=0.1)
+    first, again = (tf.random.Generator.from_seed(7) for _ in range(2))
+    assert np.array_equal(first.make_seeds(3), again.make_seeds(3)) and first.make_seeds(2).shape == (2, 2)
+    assert first.uniform([50], 2, 5, np.int32).max() <= 4 and first.normal([9]).dtype == np.float32
+
+
+def test_parts_and_functions_of_values() -> None:
+    assert tf.slice(np.arange(12).reshape(3, 4), [1, 1], [2, -1]).tolist() == [[5, 6, 7], [9, 10, 11]]
+    model = keras.Sequential([keras.Input((6, 5, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+    x = np.random.default_rng(0).normal(size=(3, 6, 5, 1)).astype(np.float32)
+    maps = K.function([model.input, K.learning_phase()], [model.layers[0].output])([x, 0])
+    assert len(maps) == 1 and np.allclose(maps[0].reshape(3, -1), model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_cross_entropy_of_each_number(from_logits: bool) -> None:
+    target, share = np.array([[0.0, 1.0, 0.3]], np.float32), np.array([[0.2, 0.9, 0.4]], np.float32)
+    given = np.log(share / (1 - share)) if from_logits else share
+    expected = -(target * np.log(share) + (1 - target) * np.log(1 - share))
+    assert np.allclose(K.binary_crossentropy(target, given, from_logits=from_logits), expected, atol=1e-5)
+
+
+def test_whole_numbers_may_be_tensors() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(np.zeros((4, 2)), np.zeros((4, 1)), epochs=tf.constant(2), batch_size=tf.constant(2), verbose=0)
+    assert len(history.epoch) == 2
