@@ -152,3 +152,14 @@ def test_alpha_dropout_is_pytorchs() -> None:
     dx, _ = layer.backward(np.ones_like(y), cache)
     step = layer.forward(x[None] + 1, training=True, key=(0, 0, 0))[0] - y  # a line, so that its slope is the gradient
     assert dx is not None and np.allclose(dx, step, atol=1e-5)
+
+
+def test_shapes_of_values_as_older_programs_ask_for_them() -> None:
+    value = layers.Conv2D(3, 3)(keras.Input((8, None, 2)))
+    assert value.get_shape().as_list() == [None, 6, None, 3] and value._keras_shape == value.shape == K.int_shape(value)
+
+
+def test_a_checkpoint_is_written_after_every_second_epoch(tmp_path: Path) -> None:
+    kept = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.h5", period=2)
+    small().fit(X, Y, epochs=5, verbose=0, callbacks=[kept])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2.h5", "4.h5"]

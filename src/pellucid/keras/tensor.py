@@ -25,11 +25,32 @@ def tensor(x: Any) -> Any:
     return x if is_symbolic(x) else as_tensor(x)
 
 
+class Dimensions(tuple[int | None, ...]):
+    """Sizes of axes, which older programs ask for as a list."""
+
+    def as_list(self) -> list[int | None]:
+        """As a list."""
+        return list(self)
+
+
 class Calculated:
     """A network's value that NumPy's functions, and Python's operators, give an `Operation` of."""
 
     __array_ufunc__: Any
     __array_function__: Any
+    sizes: Shape
+    other: Any
+
+    @property
+    def shape(self) -> Any:
+        """The sizes with the batch's, which is None as all are that are not known."""
+        return Dimensions((None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))))
+
+    _keras_shape = shape
+
+    def get_shape(self) -> Any:
+        """`shape` by its older name."""
+        return self.shape
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:  # type: ignore[no-redef]
         ours = _BY_LAYERS.get(ufunc)
@@ -100,10 +121,6 @@ class KerasTensor(Calculated, Value):
     """Its sizes where axes that are not known are OTHER_SIDE long."""
 
     @property
-    def shape(self) -> Any:
-        return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
-
-    @property
     def name(self) -> str:
         """The layer's."""
         return self.layer.name
@@ -128,10 +145,6 @@ class KerasInput(Calculated, Input):
         self.free = tuple(size is None for size in shape) if isinstance(shape, list | tuple) else ()
         known = [size or FREE_SIDE for size in shape] if any(self.free) else shape
         super().__init__(known, name=name, trainable=trainable)  # type: ignore[arg-type]
-
-    @property
-    def shape(self) -> Any:
-        return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
 
     @property
     def other(self) -> Shape:

@@ -19,7 +19,8 @@ class ModelCheckpoint(Callback):
     """Saves the model after each epoch, or after each that was the best so far.
 
     filepath: where; "{epoch:02d}" and names of the logs such as "{val_loss:.2f}" stand for that epoch's (counted from
-    1). save_weights_only: by `save_weights`. save_freq: "epoch", or after how many batches each.
+    1). save_weights_only: by `save_weights`. save_freq: "epoch", or after how many batches each; period: after how many
+    epochs each, as older programs say it.
     initial_value_threshold: what the number must be better than to count at all.
     Errors: ConfigError for arguments; what `save` says of a file that cannot be written.
     """
@@ -34,6 +35,8 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        *,
+        period: int = 1,
     ) -> None:
         self.filepath = os.fspath(path_of(filepath, "filepath"))
         self._watched = Watched(monitor, mode)
@@ -43,6 +46,7 @@ class ModelCheckpoint(Callback):
         self._batches = None if save_freq == "epoch" else whole(save_freq, "save_freq")
         start = initial_value_threshold
         self.best = self._watched.worst if start is None else number(start, "initial_value_threshold", -math.inf)
+        self._period = whole(period, "period")
         self._epoch, self._seen = 0, 0
 
     @property
@@ -58,7 +62,7 @@ class ModelCheckpoint(Callback):
             self._save({**(logs or {}), "batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self._batches is None:
+        if self._batches is None and (epoch + 1) % self._period == 0:
             self._save(dict(logs or {}))
 
     def _save(self, logs: dict[str, Any]) -> None:
