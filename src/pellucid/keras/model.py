@@ -25,7 +25,7 @@ from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
-from pellucid.layers.symbolic import Symbolic, call, calls_behind, is_symbolic
+from pellucid.layers.symbolic import call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
 from pellucid.model.streams import answers_for, is_stream
