@@ -2,6 +2,7 @@
 
 from pellucid import convert as convert
 from pellucid import datasets as datasets
+from pellucid import engines as engines
 from pellucid import errors as errors
 from pellucid import exercises as exercises
 from pellucid import export as export

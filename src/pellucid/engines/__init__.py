@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from pellucid._modules import optional
+from pellucid.engines import torch as torch
 from pellucid.errors import ConfigError, expect_known
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
@@ -15,7 +16,7 @@ from pellucid.layers.parameters import FlatParameters
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, Feed, TrainingPlan
 
-__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "engine_of", "words"]
+__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "engine_of", "torch", "words"]
 
 ENGINES = ("pellucid", "torch")
 DEVICES = ("cpu", "cuda", "mps")
