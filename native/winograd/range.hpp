@@ -215,8 +215,8 @@ struct Guarded {
         Context inner = context;
         A again = directly(a);
         inner.out_of_range = bytes_of(a, memory);
-        void* const prepared = memory.take<char>(prepared_bytes(again));
-        inner.workspace = memory.take<char>(0);
+        inner.workspace = memory.take<char>(inner_bytes(a));
+        void* const prepared = memory.take<char>(0);  // last: nothing touches it before a picture is out of range
         memset(inner.out_of_range, 0, size_t(a.N));
         FAST.run(&a, inner);
         inner.prepared = prepared;
@@ -232,12 +232,15 @@ struct Guarded {
     }
     static int64_t workspace_bytes(const void* arguments) {
         const A& a = *static_cast<const A*>(arguments);
-        A again = directly(a);
-        only_picture(again, 0);
         Memory counted;
         bytes_of(a, counted);
-        counted.take<char>(prepared_bytes(again));
-        return counted.used + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
+        counted.take<char>(inner_bytes(a));
+        return counted.used + prepared_bytes(directly(a));
+    }
+    static int64_t inner_bytes(const A& a) {
+        A again = directly(a);
+        only_picture(again, 0);
+        return at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
     }
     static int64_t fast_bytes(const void* a) { return FAST.prepared_bytes ? FAST.prepared_bytes(a) : 0; }
     static void prepare(const void* a, void* memory) {

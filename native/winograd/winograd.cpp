@@ -5,9 +5,9 @@
 //
 // Two loop orders, one arithmetic (the same bits):
 // Few channels (transformed kernel U up to kStoredBytes): U is made first, or once where the weights stay as they are,
-//     and stays in L3. Task = block of tiles, small enough that its transformed windows and a panel of results stay near L2: transform windows > panel
-//     of output channels > block of input channels > point > register tiles; then transform the panel back, with bias
-//     and activation. No thread reads what another one has written, but for U.
+//     and stays in L3. Task = block of tiles, small enough that its transformed windows and a panel of results stay near
+//     L2: transform windows > panel of output channels > block of input channels > point > register tiles; then
+//     transform the panel back, with bias and activation. No thread reads what another one has written, but for U.
 // Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles
 //     tiles of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task =
 //     panel of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of
@@ -20,6 +20,8 @@ namespace {
 
 constexpr int64_t kDepthLimit = 72;                       // input channels of a block
 constexpr int64_t kStoredBytes = 5 << 20;                 // of U
+constexpr int64_t kStoredForBlock = 1 << 20;              // likewise, for one block of tiles
+constexpr int64_t kWorthMaking = 32;                      // tiles
 constexpr int64_t kBlockBytes = (V == 16 ? 768 : 384) << 10;  // of a block of tiles: most of L2
 constexpr int64_t kBlockTiles = 96;
 constexpr int64_t kDeepTiles = 128;
@@ -97,6 +99,8 @@ Work work_of(const Conv2dPoolBackwardInput& a, int64_t g) {
     return input_work(a, unpooled_windows(a, g), g);
 }
 
+int64_t total_tiles(const Work& w) { return w.windows.N * w.windows.down * w.windows.across; }
+
 // U: blocks of input channels, for each panel of output channels.
 struct Transformed {
     int64_t depth, chunks;  // of a block of input channels; such blocks
@@ -115,7 +119,10 @@ Transformed transformed_of(const Work& w, int64_t groups) {
     t.point = t.depth * kWide + 16;
     t.block = t.point * F::points;
     t.size = t.panels * t.chunks * t.block;
-    t.stored = groups * t.size * 4 <= kStoredBytes;
+    // For one block of tiles a large one is made anew each time: it costs a few percent, and from memory it would come
+    // larger than the kernel. A step that was built for more tiles has it stored in vain.
+    const bool one_block = total_tiles(w) >= kWorthMaking && total_tiles(w) <= kDeepTiles;
+    t.stored = groups * t.size * 4 <= (one_block ? kStoredForBlock : kStoredBytes);
     return t;
 }
 
@@ -133,7 +140,7 @@ Plan plan_group(const Work& w, int64_t groups, Memory& memory) {
     Plan p;
     static_cast<Transformed&>(p) = transformed_of<F>(w, groups);
     const int64_t C = w.windows.C;
-    p.total = w.windows.N * w.windows.down * w.windows.across;
+    p.total = total_tiles(w);
     p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
     p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
     p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
