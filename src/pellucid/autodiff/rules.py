@@ -228,7 +228,7 @@ def _sort(y: Any, x: Any, axis: int = -1) -> Any:
 
 
 @_of_one(np.reshape, np.ravel, np.expand_dims, np.squeeze, np.copy)
-def _same_order(y: Any, x: Any, *args: Any) -> Any:
+def _same_order(y: Any, x: Any, to: Any = None, *, axis: Any = None, shape: Any = None) -> Any:
     return lambda d: np.reshape(d, x.shape)
 
 

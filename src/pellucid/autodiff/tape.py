@@ -159,14 +159,15 @@ class GradientTape:
         if not self._all:
             found = {node: d for node, d in found.items() if node in self._watched}
         zero = str(getattr(unconnected_gradients, "value", unconnected_gradients)).lower() == "zero"
-        answers = iter([self._answer(each, found.get(each.node), zero) for each in asked])
+        origin = [node for node, _ in seeds]
+        answers = iter([self._answer(each, found.get(each.node), zero, origin) for each in asked])
         return _formed(sources, answers)
 
-    def _answer(self, source: Any, d: Any, zero: bool) -> Any:
+    def _answer(self, source: Any, d: Any, zero: bool, origin: Sequence[Any]) -> Any:
         if d is None:
             return tensor(np.zeros(source.shape, source.dtype)) if zero else None
         if is_recording():
-            return recorded(d, [Node()], _second)
+            return recorded(d, origin, _second)
         return tensor(d)
 
     def _ran(self, order: int) -> bool:

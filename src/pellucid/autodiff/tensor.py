@@ -127,6 +127,12 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
         """As NumPy's; a gradient goes through from one type of floats to another."""
         return apply(rules.cast, (self, dtype), {})
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        """Of one number as that number's. Errors: TypeError for more."""
+        if self.ndim:
+            raise TypeError("an array of several numbers cannot be hashed")
+        return hash(self.item())
+
     def __deepcopy__(self, memo: Any) -> Any:
         return tensor(np.array(self))
 

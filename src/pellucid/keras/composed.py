@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -57,9 +57,12 @@ class Layer(RecordedLayer):
     weights of its own, or anything else, it is a layer, whose backward is what a tape remembers of its `call`.
     """
 
-    def __init__(self, **named: Any) -> None:
-        dynamic = named.pop("dynamic", None)  # of Keras before 3, where it changes nothing here
-        super().__init__(**named, **({"dtype": None} if dynamic else {}))
+    hands_on = True
+
+    def __init__(
+        self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self._penalties: dict[str, Penalty] = {}
         self._constraints: dict[str, Constraint] = {}
         self._begun = self._gathered = False
@@ -72,7 +75,7 @@ class Layer(RecordedLayer):
         """What it gives."""
         raise NotImplementedError(f"{type(self).__name__} has no call(self, inputs)")
 
-    def compute(self, inputs: Any) -> Any:
+    def _compute(self, inputs: Any) -> Any:
         self.added_losses = []
         return called(self.call, inputs, None)
 
@@ -118,7 +121,7 @@ class Layer(RecordedLayer):
     def constraints(self) -> dict[str, Constraint]:
         return {**super().constraints(), **self._constraints}
 
-    def begin(self, shape: Any) -> None:
+    def _begin(self, shape: Any) -> None:
         """Let its `build` run, once. Shapes: without the batch axis; a list of such."""
         if not self._begun:
             self._begun = True
@@ -129,17 +132,17 @@ class Layer(RecordedLayer):
         if self._gathered:
             return
         with building, within_pass(False, lambda: int(rng.integers(2**31))):
-            self.begin(input_shape)
+            self._begin(input_shape)
             self.output_shape(input_shape)  # a pass, in which the layers within are built
             self._gathered = True
-            self.gather()
+            self._gather()
 
     def __call__(self, x: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
         each = list(x) if isinstance(x, list | tuple) else [x]
         if is_symbolic(x):
             self.merges = len(each) > 1  # type: ignore[misc]
             sizes = [value.sizes for value in each]
-            self.begin(sizes if self.merges else sizes[0])
+            self._begin(sizes if self.merges else sizes[0])
             if not self.params and not self.state:
                 try:
                     own: Any = self.call
@@ -153,13 +156,17 @@ class Layer(RecordedLayer):
         arrays = [one if one.dtype.kind != "f" or one.dtype == np.float32 else one.astype(np.float32) for one in arrays]
         given = arrays if isinstance(x, list | tuple) else arrays[0]
         with within_pass(training, drawn_at_random):
-            self.begin([one.shape[1:] for one in arrays] if isinstance(given, list) else given.shape[1:])
+            self._begin([one.shape[1:] for one in arrays] if isinstance(given, list) else given.shape[1:])
             self.added_losses = []
             return called(self.call, given, training, *args, **kwargs)
 
     def output_shape(self, input_shape: Any) -> Shape:
-        self.begin(list(input_shape) if self.merges else tuple(input_shape))
+        self._begin(list(input_shape) if self.merges else tuple(input_shape))
         return super().output_shape(input_shape)
+
+    def config(self) -> dict[str, Any]:
+        own = type(self).get_config is not Layer.get_config
+        return {"type": type(self).__name__, **self.get_config()} if own else super().config()
 
     def get_config(self) -> dict[str, Any]:
         """What a `get_config` of one's own adds to."""
@@ -189,13 +196,13 @@ class CallOf(RecordedLayer):
         super().__init__()
         self._model = model
 
-    def compute(self, inputs: Any) -> Any:
+    def _compute(self, inputs: Any) -> Any:
         return called(self._model.call, inputs, None)
 
-    def inner(self) -> list[OurLayer]:
+    def _inner_layers(self) -> list[OurLayer]:
         return [layer for layer in nested_layers(self._model) if layer is not self]
 
     def ensure_built(self, input_shape: Any, rng: np.random.Generator) -> None:
         with building, within_pass(False, lambda: int(rng.integers(2**31))):
             self.output_shape(input_shape)
-            self.gather()
+            self._gather()

@@ -47,6 +47,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     _waiting: Sequence[Any] = ()
     _trained: tuple[bool, ...] = ()
     """Of each layer whether it was to be trained when `compile` was called."""
+    _keys: tuple[str, ...] | None = None
+    _untraced = False
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
 
@@ -54,6 +56,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
         given = name or type(self).__name__.lower()
+        self._keys = tuple(outputs) if isinstance(outputs, Mapping) else None
+        outputs = list(outputs.values()) if isinstance(outputs, Mapping) else outputs
         if outputs is None:
             if inputs is not None or type(self) is Model:
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
@@ -192,9 +196,9 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 return called(self.call, x, training)
         several = in_order(self, x) if self.built else None
         if several is not None:
-            given = [batch_of(one) for one in several]
+            given = self._begun([batch_of(one) for one in several])
             with within_pass(training, drawn_at_random):
-                return self.graph.run(self._begun(given), lambda number, layer, read: tensor(layer(read)))
+                return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(layer(read))))
         batch = batch_of(x)
         if self._changes_pictures():
             for layer in [*self.layers, *self._waiting]:
@@ -206,13 +210,18 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if tuple(batch.shape[1:]) != tuple(self.input_shape):
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
         with within_pass(training, drawn_at_random):
-            return self.graph.run(batch, lambda number, layer, read: tensor(layer(read)))
+            return self._keyed(self.graph.run(batch, lambda number, layer, read: tensor(layer(read))))
+
+    def _keyed(self, answers: Any) -> Any:
+        """Several answers by the names under which `outputs` were given, where that was so."""
+        return answers if self._keys is None else dict(zip(self._keys, _as_list(answers), strict=True))
 
     def _traces(self, x: Any) -> bool:
         """Whether its `call` is a network of layers, built for these arrays; else it is called on each batch."""
-        if not self.layers and not isinstance(x, list | tuple | Mapping) and np.ndim(x) > 1:
+        if not self.layers and not self._untraced and not isinstance(x, list | tuple | Mapping) and np.ndim(x) > 1:
             with contextlib.suppress(Exception):  # whose reason the call itself will say
                 self.build(np.shape(x)[1:])
+            self._untraced = not self.layers
         return bool(self.layers)
 
     def _changes_pictures(self) -> bool:
@@ -290,7 +299,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     ) -> Any:  # fmt: skip
         """As of `pellucid.Model`. callbacks: their methods of predictions are called."""
         if not callbacks:
-            return super().predict(x, batch_size, verbose, steps)
+            return self._keyed(super().predict(x, batch_size, verbose, steps))
         size = 32 if batch_size is None else whole(batch_size, "predict: batch_size")
         x = x if is_stream(x) else as_rows(self, x)
         batches = x if is_stream(x) else [(x[first : first + size],) for first in range(0, len(x), size)]
@@ -301,7 +310,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 heard.batch({"outputs": outputs})
                 return outputs
 
-            return answers_for(batches, steps, answer)
+            return self._keyed(answers_for(batches, steps, answer))
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

@@ -15,16 +15,14 @@ class Operation(RecordedLayer):
     """What a function gives; `arguments` with the values that it reads in their places. It is not written to files."""
 
     def __init__(self, function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
-        name = getattr(function, "__name__", "operation")
         super().__init__()
-        self._name = name
         self._function, self._options = function, dict(options)
         values: list[Symbolic] = []
         self._arguments = [_taken_out(each, values) for each in arguments]
         self.merges = len(values) > 1  # type: ignore[misc]
         self._values: Any = values
 
-    def compute(self, inputs: Any) -> Any:
+    def _compute(self, inputs: Any) -> Any:
         each = inputs if self.merges else [inputs]
         return apply(self._function, [_put_in(one, each) for one in self._arguments], self._options)
 
@@ -32,6 +30,9 @@ class Operation(RecordedLayer):
         """What it gives for the values that stood in the arguments."""
         values, self._values = self._values, None
         return call(self, values)
+
+    def detail(self) -> str:
+        return str(getattr(self._function, "__name__", ""))
 
     def config(self) -> dict[str, Any]:
         raise ConfigError(

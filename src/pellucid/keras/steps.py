@@ -252,7 +252,7 @@ class _Fitting:
             if self.held is not None and (epoch + 1) % self.every == 0:
                 logs = {**logs, **{f"val_{name}": value for name, value in self._judged().items()}}
             elapsed = time.perf_counter() - start
-            rate = model.optimizer.learning_rate_at(max(model.optimizer.iterations - 1, 0))
+            rate = model.optimizer.learning_rate_at(max(int(model.optimizer.iterations) - 1, 0))
             history.append(epoch, {**logs}, improved=False)
             self._tell(EpochEnded(epoch, logs, rate, elapsed, seen / elapsed, False))
         self._tell(TrainingEnded(self.stop.reason if self.stop else "all epochs done", len(history.epoch), -1))

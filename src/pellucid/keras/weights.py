@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Sequence
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._arguments import flag, path_of, several
+from pellucid._modules import optional
 from pellucid.convert import import_weights
+from pellucid.convert.keras_file import KerasFile
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.export.keras import files as keras_files
 from pellucid.files.atomic import make_folder, replacing
 from pellucid.layers import Layer
-from pellucid.layers.recorded import nested_layers
+from pellucid.layers.recorded import RecordedLayer, nested_layers
 from pellucid.layers.variable import VIEWS, LayerWeight, weights_of
 from pellucid.ops import Array
 
@@ -89,8 +92,13 @@ class Weighted:
         for weight, value in zip(own, given, strict=True):
             weight.assign(value)
 
+    def _own_layers(self) -> bool:
+        """Whether it has layers that Keras's files do not know."""
+        return not self.layers or any(layer.custom or isinstance(layer, RecordedLayer) for layer in self.layers)
+
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5.
+        """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5; those of a model with
+        layers of one's own in their order, for `load_weights` alone.
 
         Under another name of .h5 or .hdf5, as older programs give it, the whole model, whose weights Keras reads, too.
         Errors: ConfigError for another name, and for layers that Keras has not.
@@ -99,8 +107,12 @@ class Weighted:
         if path.suffix.lower() not in (".h5", ".hdf5"):
             raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
         make_folder(path.parent)
-        if not path.name.endswith(".weights.h5"):
+        if not path.name.endswith(".weights.h5") and not self._own_layers():
             self.save(path)  # type: ignore[attr-defined]
+            return
+        if self._own_layers():
+            with replacing(path) as file:
+                file.write(_numbered(self.variables))
             return
         with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:  # type: ignore[arg-type]
             file.write(archive.read("model.weights.h5"))
@@ -115,6 +127,11 @@ class Weighted:
                 "load_weights: skip_mismatch=True is not here; pellucid.convert.import_weights(model, FILE, "
                 'no_top=True, scaling="raw") leaves the last dense layers as they are'
             )
+        if self._own_layers():
+            with contextlib.closing(KerasFile(path_of(filepath, "load_weights: filepath"))) as source:
+                names = sorted(source.layers)
+                self.set_weights([source.read(path) for name in names for path in source.layers[name]])
+            return
         if not self.built:
             self.build()
         scaling = self.preprocessing
@@ -122,6 +139,16 @@ class Weighted:
         self.preprocessing = scaling  # which no file of weights says
 
 
+def _numbered(variables: Sequence[LayerWeight]) -> bytes:
+    """An HDF5 file with a group for each."""
+    h5py, content = optional("h5py", "h5", "save_weights"), io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_group("vars")
+        for number, variable in enumerate(variables):
+            file.create_group(f"layers/{number:05}_{variable.name}/vars").create_dataset("0", data=variable.numpy())
+    return content.getvalue()
+
+
 def _key(layer: Layer, name: str) -> Any:
-    inner, own = getattr(layer, "places", {}).get(name, (layer, name))
+    inner, own = getattr(layer, "weight_places", {}).get(name, (layer, name))
     return id(inner), own

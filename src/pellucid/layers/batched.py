@@ -25,6 +25,8 @@ class Batched:
     """Of a layer."""
 
     supports_masking: ClassVar[bool] = False
+    hands_on: ClassVar[bool] = False
+    """Whether **kwargs of its constructor are known to go to Keras's: name and trainable."""
 
     @property
     def dtype(self) -> str:

@@ -20,6 +20,9 @@ def config_of(layer: Layer) -> dict[str, Any]:
     """As `Layer.config`."""
     arguments: dict[str, Any] = {"type": type(layer).__name__}
     for argument, parameter in inspect.signature(type(layer)).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD and layer.hands_on:
+            arguments |= {"name": layer.name, "trainable": layer.trainable}
+            continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
                 f"{layer.place()}: its __init__ takes {parameter}, of which a file cannot say what was given; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.autodiff import Tensor, is_recording, node_of, recorded
+from pellucid.autodiff import Tensor, Variable, is_recording, node_of, recorded
 from pellucid.errors import ConfigError
 from pellucid.layers.variable import weights_of
 from pellucid.ops import Array
@@ -85,7 +85,7 @@ def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> An
     elif learns:
         layer.apply_state(cache)
     answer = np.asarray(y, np.float32)
-    each = list(x) if layer.merges else [x]
+    each = [one.read() if isinstance(one, Variable) else one for one in (x if layer.merges else [x])]
     if is_recording():
         nodes = [node_of(one) for one in each]
         weights = [weight for weight in weights_of(layer) if weight.trainable]

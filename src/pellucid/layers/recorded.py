@@ -19,7 +19,7 @@ from pellucid.ops import Array, Shape
 
 
 class RecordedLayer(Layer):
-    """A layer whose `compute` says what it gives of recorded arrays; layers within it, and their weights, are its own.
+    """A layer whose `_compute` says what it gives of recorded arrays; layers within it, and their weights, are its own.
 
     Its parameters are its own and, under "layer.name", those of layers within that are trained; the arrays are theirs.
     """
@@ -31,18 +31,18 @@ class RecordedLayer(Layer):
         self._places: dict[str, tuple[Layer, str]] = {}
         self._shapes: dict[Any, Shape] = {}
 
-    def compute(self, inputs: Any) -> Any:
+    def _compute(self, inputs: Any) -> Any:
         """What it gives of a Tensor, or of a list of such where it merges."""
-        raise NotImplementedError(f"{type(self).__name__} has no compute")
+        raise NotImplementedError(f"{type(self).__name__} has no _compute")
 
-    def inner(self) -> list[Layer]:
+    def _inner_layers(self) -> list[Layer]:
         """The layers within."""
         return nested_layers(self)
 
-    def gather(self) -> None:
+    def _gather(self) -> None:
         """Take what layers within hold as its own, once they are built."""
         params, state, places = dict(self._own(self.params)), dict(self._own(self.state)), {}
-        for inner in self.inner():
+        for inner in self._inner_layers():
             for arrays, trained in ((inner.params, inner.trainable), (inner.state, False)):
                 for name in arrays:
                     key, number = f"{inner.name}.{name}", 1
@@ -60,7 +60,7 @@ class RecordedLayer(Layer):
         return ((name, self.writable(name)) for name in arrays if name not in self._places)
 
     @property
-    def places(self) -> Mapping[str, tuple[Layer, str]]:
+    def weight_places(self) -> Mapping[str, tuple[Layer, str]]:
         """Which layer within holds an array, and how it calls it."""
         return self._places
 
@@ -77,14 +77,14 @@ class RecordedLayer(Layer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self._places:  # the arrays are those of the layers within again
-            self.gather()
+            self._gather()
 
     def output_shape(self, input_shape: Any) -> Shape:
         shapes = list(input_shape) if self.merges else [input_shape]
         key = tuple(map(tuple, shapes))
         if key not in self._shapes:
-            with recording(False), within_pass(False, _first):
-                y = self.compute(_formed(self, [tensor(np.zeros((2, *shape), np.float32)) for shape in shapes]))
+            with recording(False), within_pass(False, _first), np.errstate(all="ignore"):  # of zeros
+                y = self._compute(_formed(self, [tensor(np.zeros((2, *shape), np.float32)) for shape in shapes]))
             if np.ndim(y) == 0 or len(y) != 2:
                 raise ShapeError(
                     f"{self.place()} gives no row for each picture: of 2 it made {np.shape(y)}; leave the axis of "
@@ -99,7 +99,7 @@ class RecordedLayer(Layer):
             one.node = Node()
         pending: list[tuple[Layer, Any]] = []
         with recording(), within_pass(training, _drawn(key), pending):
-            y = tensor(self.compute(_formed(self, each)))
+            y = tensor(self._compute(_formed(self, each)))
         return np.ascontiguousarray(y, np.float32), (y.node, each, pending)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
@@ -119,24 +119,24 @@ class RecordedLayer(Layer):
             layer.apply_state(learned)
 
     def penalties(self) -> dict[str, Penalty]:
-        return self._within("penalties")
+        return self._of_parts("penalties")
 
     def constraints(self) -> dict[str, Constraint]:
-        return self._within("constraints")
+        return self._of_parts("constraints")
 
-    def _within(self, what: str) -> dict[str, Any]:
+    def _of_parts(self, what: str) -> dict[str, Any]:
         places = ((key, *self._places[key]) for key in self.params if key in self._places)
         return {key: found for key, layer, name in places if (found := getattr(layer, what)().get(name)) is not None}
 
-    def eagerly(self, x: Any, training: Any) -> Any:
+    def _eagerly(self, x: Any, training: Any) -> Any:
         """What it gives of arrays, each step of it recorded where a tape runs."""
         with within_pass(training, drawn_at_random):
-            return self.compute(_formed(self, [tensor(one) for one in (x if self.merges else [x])]))
+            return self._compute(_formed(self, [tensor(one) for one in (x if self.merges else [x])]))
 
     def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
         given = x if self.merges else [x]
         arrays = all(isinstance(one, np.ndarray) for one in given)
-        return self.eagerly(x, training) if arrays and self.built else super().__call__(x, seed, training)
+        return self._eagerly(x, training) if arrays and self.built else super().__call__(x, seed, training)
 
 
 def nested_layers(thing: Any) -> list[Layer]:

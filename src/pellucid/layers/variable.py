@@ -50,7 +50,7 @@ class LayerWeight(Variable):
 
 def weights_of(layer: Layer) -> list[LayerWeight]:
     """All, parameters first; those of layers within it are theirs."""
-    places: Mapping[str, Any] = getattr(layer, "places", {})
+    places: Mapping[str, Any] = getattr(layer, "weight_places", {})
     return [LayerWeight(*places.get(name, (layer, name))) for name in (*layer.params, *layer.state)]
 
 

@@ -208,6 +208,10 @@ class BinaryCrossentropy(_Crossentropy):
 
     joint_activation = "sigmoid"
 
+    def targets_by_hand(self, labels: Any, shape: Shape, count: int) -> Array:
+        """Labels beyond 0 to 1, too: programs add noise to them."""
+        return values(labels, shape, count)
+
     def scores(self, predictions: Array) -> Array:
         """log(p / (1 - p)), p kept off 0 and 1 as in Keras; with from_logits the predictions are scores."""
         if self.from_logits:

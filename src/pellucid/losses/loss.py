@@ -86,7 +86,7 @@ class Loss(Fixed):
         each_place = self.reduction != MEAN and predictions.ndim > 2 and not self.of_batch
         if each_place:
             y_true, predictions = _places(numbers(y_true, len(predictions)), predictions)
-        targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))
+        targets = self.targets_by_hand(y_true, predictions.shape[1:], len(predictions))
         losses = self._losses(targets, self.scores(predictions))
         if each_place:
             losses = losses.reshape(places)
@@ -112,6 +112,10 @@ class Loss(Fixed):
             return [slopes * (d.reshape(-1, *(1,) * (plain.ndim - 1)) * (1 if self.of_batch else len(plain)))]
 
         return recorded(losses, [node_of(scores)], pull)
+
+    def targets_by_hand(self, labels: Any, shape: Shape, count: int) -> Array:
+        """Labels as `prepare_targets` makes them; a loss may take more where it is called by hand, as Keras's does."""
+        return self.prepare_targets(labels, shape, examples=count)
 
     def scores(self, predictions: Array) -> Array:
         """What the joint activation makes these predictions of; they themselves where there is none."""

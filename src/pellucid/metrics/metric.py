@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid._fixed import Fixed, Taken, config_of
+from pellucid.autodiff import tensor
 from pellucid.errors import ConfigError, DataError, shown
+from pellucid.losses.loss import Number
 from pellucid.ops import Array, real_array
 
 
@@ -50,6 +53,10 @@ class Metric(Fixed):
             raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
         self.name = name or self.named or snake_case(type(self).__name__)
         self._variables: dict[str, Variable] = {}
+
+    def __init_subclass__(cls) -> None:
+        if "result" in cls.__dict__:  # so that programs may call `numpy()` on what it gives
+            cls.result = _with_numpy(cls.__dict__["result"])  # type: ignore[method-assign, assignment]
 
     def add_weight(self, name: str | None = None, shape: Any = (), initializer: Any = "zeros", **_: Any) -> Variable:
         """A sum of this shape, which begins at 0, in float64. Errors: ConfigError for another beginning."""
@@ -99,6 +106,15 @@ class Metric(Fixed):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _with_numpy(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(result)
+    def found(self: Any) -> Any:
+        value = result(self)
+        return Number(value) if isinstance(value, float) else tensor(value) if type(value) is np.ndarray else value
+
+    return found
 
 
 def snake_case(name: str) -> str:

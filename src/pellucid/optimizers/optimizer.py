@@ -11,6 +11,7 @@ import numpy as np
 from pellucid import ops, schedules
 from pellucid._arguments import several, word
 from pellucid._fixed import Fixed, Taken, config_of
+from pellucid.autodiff import tensor
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
@@ -194,9 +195,9 @@ class Optimizer(Fixed):
         """Nothing: moments are made in the first step."""
 
     @property
-    def iterations(self) -> int:
+    def iterations(self) -> Any:
         """How many such steps it has taken; those of `fit` are the model's."""
-        return self._applied.step
+        return tensor(np.int64(self._applied.step))
 
     def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
         """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""

@@ -1,4 +1,4 @@
-"""Checkpoints of programs that take their own steps: the variables of what they name, in a file of arrays."""
+"""Checkpoints of programs that take their own steps: the variables of what they name, in a .safetensors file."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pellucid._arguments import path_of
 from pellucid.autodiff import Variable
 from pellucid.errors import CheckpointError, ConfigError, shown
-from pellucid.files.atomic import make_folder, replacing
+from pellucid.files import tensor_file
+from pellucid.files.atomic import make_folder
 from pellucid.optimizers import Optimizer
 
 __all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint"]
 
-ENDING = ".npz"
+ENDING = ".safetensors"
+KIND = "variables"
 
 
 class Checkpoint:
@@ -49,8 +49,7 @@ class Checkpoint:
             raise CheckpointError("Checkpoint: nothing has weights yet; call the models on a batch first")
         path = path_of(str(file_prefix) + ENDING, "Checkpoint: file_prefix")
         make_folder(path.parent)
-        with replacing(path) as file:
-            np.savez(file, **arrays)
+        tensor_file.write(path, arrays, {"kind": KIND})
         return str(file_prefix)
 
     def save(self, file_prefix: Any, **_: Any) -> str:
@@ -66,11 +65,7 @@ class Checkpoint:
         if save_path is None:
             return self
         path = path_of(str(save_path) + ENDING, "Checkpoint: save_path")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{path}: cannot be read: {error}") from error
+        arrays, _ = tensor_file.read(path)
         own = self._variables()
         if {name: array.shape for name, array in arrays.items()} != {name: own[name].shape for name in own}:
             raise CheckpointError(f"{path}: holds other variables than these; call the models on a batch first")
