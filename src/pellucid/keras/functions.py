@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError
+from pellucid.keras import activations
 from pellucid.keras import tensorflow as tf
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, max_pool2d
@@ -51,9 +52,23 @@ def convert_to_numpy(x: Any) -> Any:
     return np.asarray(x)
 
 
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Values behind one another."""
     return tf.concat(xs, axis)
+
+
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """As `activations.gelu`, by its approximation where nothing is said."""
+    return activations.gelu(x, approximate)
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """-t * log p - (1 - t) * log(1 - p) of each number, p kept off 0 and 1; or of scores."""
+    t = tensor(target)
+    if from_logits:
+        return tf.nn.sigmoid_cross_entropy_with_logits(t, output)
+    p = clip(output, np.float32(1e-7), np.float32(1 - 1e-7))
+    return -t * np.log(p) - (1 - t) * np.log(1 - p)
 
 
 def vstack(xs: Sequence[Any]) -> Any:

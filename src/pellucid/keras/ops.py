@@ -4,7 +4,6 @@ import sys as _sys
 
 from pellucid.keras import tensorflow as _tf
 from pellucid.keras.activations import elu as elu
-from pellucid.keras.activations import gelu as gelu
 from pellucid.keras.activations import hard_sigmoid as hard_sigmoid
 from pellucid.keras.activations import hard_silu as hard_silu
 from pellucid.keras.activations import leaky_relu as leaky_relu
@@ -23,6 +22,7 @@ from pellucid.keras.functions import argmax as argmax
 from pellucid.keras.functions import argmin as argmin
 from pellucid.keras.functions import array as array
 from pellucid.keras.functions import average_pool as average_pool
+from pellucid.keras.functions import binary_crossentropy as binary_crossentropy
 from pellucid.keras.functions import clip as clip
 from pellucid.keras.functions import concatenate as concatenate
 from pellucid.keras.functions import cond as cond
@@ -35,6 +35,7 @@ from pellucid.keras.functions import dot as dot
 from pellucid.keras.functions import flip as flip
 from pellucid.keras.functions import full as full
 from pellucid.keras.functions import full_like as full_like
+from pellucid.keras.functions import gelu as gelu
 from pellucid.keras.functions import hstack as hstack
 from pellucid.keras.functions import isclose as isclose
 from pellucid.keras.functions import linspace as linspace
@@ -61,7 +62,6 @@ from pellucid.keras.functions import tril as tril
 from pellucid.keras.functions import triu as triu
 from pellucid.keras.functions import vstack as vstack
 from pellucid.keras.functions import zeros as zeros
-from pellucid.keras.losses import binary_crossentropy as binary_crossentropy
 from pellucid.keras.losses import categorical_crossentropy as categorical_crossentropy
 from pellucid.keras.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from pellucid.keras.tensorflow import argsort as argsort
