@@ -18,6 +18,8 @@ from pellucid.ops.table import NUMBERS
 
 EXP, TANH, SIGMOID, LOG1P = 1.0, 1.3, 2.4, 2.0
 """vexp, vtanh, vsigmoid and vlog1p, in ulps."""
+NUMPY_EXP = 2.52
+"""What NumPy says of its own exp of float32, beside which vexp is exact: kernel and reference keep one bound."""
 ROUNDING = 0.5
 LEAST = 2.0**-126 * 2**23
 """The smallest normal number in eps: below it all digits may be lost, of a sigmoid before x multiplies it, too."""
@@ -85,6 +87,14 @@ def _gated_step(x: Array, u: Array, step: Array, off: float) -> Array:
     return least * of_least + ROUNDING * (x > 0) + of_step + LEAST * np.minimum(1 + size, 1000)
 
 
+def _mish_step(x: Array) -> Array:
+    """Of t + x s r (1 + t): t = n / (n + 2), s = e / (1 + e), r = 2 / (n + 2), n = e (e + 2), in all at most 6 e."""
+    e = np.exp(np.minimum(x, 20))
+    t = e * (e + 2) / (e * (e + 2) + 2)
+    product = np.minimum(np.abs(x), 110) * e / (1 + e) * (1 - t * t)
+    return (2 * EXP + 4 * ROUNDING) * t + (6 * EXP + 14 * ROUNDING) * product + LEAST * np.minimum(1 + np.abs(x), 110)
+
+
 FORWARD: dict[str, Callable[..., Array]] = {
     "relu": lambda x, y, **_: 0 * y,
     "leaky_relu": lambda x, y, **_: 2 * ROUNDING * np.abs(y),
@@ -103,6 +113,20 @@ FORWARD: dict[str, Callable[..., Array]] = {
     "gelu_tanh": lambda x, y, **_: (
         (_gate(_cubic(x), CUBIC) + ROUNDING) * np.abs(y) + LEAST * np.minimum(np.abs(x), 110)
     ),
+    # the condition of e^z - 1 at z = x / slope is at most 1; both are rounded
+    "celu": lambda x, y, **_: (ELU + 3 * ROUNDING) * np.abs(y),
+    "exponential": lambda x, y, **_: NUMPY_EXP * y,
+    "hard_shrink": lambda x, y, **_: 0 * y,
+    "hard_tanh": lambda x, y, **_: 0 * y,
+    "log_sigmoid": lambda x, y, **_: (EXP + LOG1P) * np.log1p(np.exp(-np.abs(x))) + ROUNDING * np.abs(y),
+    # n / (n + 2) by n = e (e + 2), whose condition by e is at most 2
+    "mish": lambda x, y, **_: (2 * EXP + 5 * ROUNDING) * np.abs(y) + LEAST * np.minimum(np.abs(x), 110),
+    "soft_shrink": lambda x, y, threshold, **_: ROUNDING * (np.abs(y) + threshold),
+    "sparse_plus": lambda x, y, **_: 3 * ROUNDING * y,
+    "sparse_sigmoid": lambda x, y, **_: ROUNDING * y,
+    # b, and the root of v^2 + b: at most 2; a sum, perhaps a quotient, of b / 2
+    "squareplus": lambda x, y, **_: 5 * ROUNDING * y,
+    "tanh_shrink": lambda x, y, **_: TANH * np.abs(np.tanh(x)) + ROUNDING * np.abs(y),
 }
 """In eps, of x and y = f(x)."""
 
@@ -125,6 +149,19 @@ DERIVATIVE: dict[str, Callable[..., Array]] = {
     "gelu_tanh": lambda x, d, **_: (
         _gated_step(x, _cubic(x), x * 1.6 * (1 + 0.1342 * x * x), CUBIC) + ROUNDING * np.abs(d)
     ),
+    # of z = x / slope, both rounded, e^z is off by these times |z|
+    "celu": lambda x, d, slope, **_: (NUMPY_EXP + 2 * ROUNDING * np.abs(np.minimum(x, 0) / slope)) * d,
+    "exponential": lambda x, d, **_: NUMPY_EXP * d,
+    "hard_shrink": lambda x, d, **_: 0 * d,
+    "hard_tanh": lambda x, d, **_: 0 * d,
+    "log_sigmoid": lambda x, d, **_: SIGMOID * d,
+    "mish": lambda x, d, **_: _mish_step(x) + ROUNDING * np.abs(d),
+    "soft_shrink": lambda x, d, **_: 0 * d,
+    "sparse_plus": lambda x, d, **_: ROUNDING * d,
+    "sparse_sigmoid": lambda x, d, **_: 0 * d,
+    # below 0 b / 2 over a product of two that are off by 2 and 3, above 0 1 less that
+    "squareplus": lambda x, d, **_: 8 * ROUNDING * np.where(x > 0, 1 - d, d) + ROUNDING * (x > 0),
+    "tanh_shrink": lambda x, d, **_: (2 * TANH + ROUNDING) * d,
 }
 """In eps, of what the gradient is made of (y, or x where it reads that) and f'(x)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,15 @@ NO_OUT = IN_PLACE | {
 }
 
 
+def update(rule: str, param: Array, grad: Array, *moments: Array, **options: Any) -> None:
+    """The step of an optimizer by its rule, its moments in their order."""
+    names = row(rule).arrays[2:-1]
+    ops.optimizer_update(rule, param, grad, dict(zip(names, moments, strict=False)), **options)
+
+
 def call(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Array, ...]:
     """The results as a tuple; for updates in place, the arrays after it."""
-    results = getattr(ops, op)(*args, **options)
+    results = (getattr(ops, op, None) or partial(update, op))(*args, **options)
     if op in IN_PLACE:
         return args
     return results if isinstance(results, tuple) else (results,)

@@ -73,7 +73,7 @@ def products() -> Model:
 
 def activations() -> Model:
     inputs = L.Input((4, 3, 2))
-    kinds = [L.Activation(kind) for kind in ACTIVATIONS if kind != "linear"]
+    kinds = [L.Activation(kind) for kind in ACTIVATIONS if kind not in ("linear", "sparsemax")]
     return Model(inputs, L.Concatenate()([kind(inputs) for kind in [*kinds, L.Softmax(axis=1)]]), "activations")
 
 

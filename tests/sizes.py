@@ -217,7 +217,7 @@ DROPOUTS = (
     (0.0, (1, 2, 3)),
 )
 _ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
-# moments, options
+# moments, options; an update by the name of its operation, or of its rule alone
 OPTIMIZERS: dict[str, tuple[tuple[int, dict[str, Any]], ...]] = {
     "sgd_update": (
         (0, {"lr": 0.1}),
@@ -229,6 +229,17 @@ OPTIMIZERS: dict[str, tuple[tuple[int, dict[str, Any]], ...]] = {
         (2, {**_ADAM, "step": 1}),
         (2, {**_ADAM, "step": 1000, "weight_decay": 0.01}),
         (2, {**_ADAM, "step": 3, "weight_decay": 0.1, "decoupled": True}),
+    ),
+    "adam": ((3, {**_ADAM, "step": 3}),),  # the largest v
+    "adamax": ((2, {**_ADAM, "step": 1}), (2, {**_ADAM, "step": 7, "weight_decay": 0.1, "decoupled": True})),
+    "nadam": ((2, {**_ADAM, "step": 1}), (2, {**_ADAM, "step": 2000, "weight_decay": 0.01})),
+    "lion": ((1, {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.01}),),
+    "ftrl": (
+        (2, {"lr": 0.1}),
+        (
+            2,
+            {"lr": 0.1, "l1": 0.3, "l2": 0.1, "l2_shrinkage": 0.1, "beta": 0.5, "weight_decay": 0.1, "decoupled": True},
+        ),
     ),
     "adagrad_update": ((1, {"lr": 0.1, "epsilon": 1e-7}), (1, {"lr": 0.1, "epsilon": 1e-7, "weight_decay": 0.01})),
     "rmsprop_update": (

@@ -47,5 +47,5 @@ def test_dense_and_pooling_and_streams() -> None:
     assert native.cost(pool).num_bytes == 4 * (2 * 8 * 6 * 5 + 2 * 4 * 3 * 5)
     relu = native.activation(zeros(3, 4, 5), zeros(3, 4, 5), "relu")
     assert native.cost(relu).num_bytes == 4 * 60 * 2
-    adam = native.adam(*(zeros(100) for _ in range(4)), np.zeros(3), beta1=0.9, beta2=0.9, epsilon=1e-7)
+    adam = native.adam(*(zeros(100) for _ in range(4)), None, np.zeros(3), beta1=0.9, beta2=0.9, epsilon=1e-7)
     assert native.cost(adam).num_bytes == 4 * 100 * 7

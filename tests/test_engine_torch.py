@@ -19,7 +19,6 @@ from pellucid.engines.torch import module, plans
 from pellucid.engines.torch.device import Device
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.layers.dropout import Random
-from pellucid.losses.rows import ROW_LOSSES
 from pellucid.runs.resume import resume_run
 from pellucid.runs.run import train_run
 from pellucid.train import EpochEnded, Event, History, Stop
@@ -99,6 +98,8 @@ OPTIMIZERS: dict[str, Any] = {
     "adamw": optimizers.AdamW(weight_decay=0.1),
     "adagrad": optimizers.Adagrad(0.01, global_clipnorm=0.1),
     "rmsprop": optimizers.RMSprop(momentum=0.9, centered=True, epsilon=1e-3, clipvalue=0.01),
+    "amsgrad": optimizers.Adam(0.01, amsgrad=True, weight_decay=0.1, decoupled_weight_decay=True),
+    "ftrl": optimizers.Ftrl(0.1, l1_regularization_strength=0.001, beta=0.1),
     "schedule": optimizers.Adam(pellucid.schedules.CosineDecay(0.01, 12)),
 }
 
@@ -129,8 +130,8 @@ def test_every_optimizer_is_tried() -> None:
     assert {type(optimizers.get(name)) for name in optimizers.NAMES} <= tried
 
 
-@pytest.mark.parametrize("loss", [*losses.NAMES, *ROW_LOSSES], ids=lambda loss: getattr(loss, "__name__", loss))
-def test_every_loss(loss: Any) -> None:
+@pytest.mark.parametrize("loss", losses.CLASSES)
+def test_every_loss(loss: str) -> None:
     chosen = losses.get(loss)
     last = {"softmax": L.Softmax, "sigmoid": L.Sigmoid}.get(chosen.joint_activation or "sigmoid", L.Sigmoid)
 

@@ -20,6 +20,7 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.export.onnx import to_bytes
 from pellucid.layers import LAYERS, Layer
+from pellucid.layers.activation import ACTIVATIONS
 from pellucid.model import Model, Sequential
 
 BOUND = 1e-6
@@ -54,6 +55,14 @@ def test_each_layer(row: Any) -> None:
         return
     (found,) = run.answers(model, x, "float32")
     assert run.apart(found, model.predict(x)) < BOUND
+
+
+def test_each_activation() -> None:
+    inputs = layers.Input((5, 4))
+    model = Model(inputs, [layers.Activation(name)(inputs) for name in ACTIVATIONS if name != "sparsemax"])
+    x = np.random.default_rng(1).normal(size=(3, 5, 4)).astype(np.float32)
+    for found, expected in zip(run.answers(model, x, "float32"), model.predict(x), strict=True):
+        assert run.apart(found, expected) < BOUND
 
 
 @pytest.mark.parametrize("name", zoo.NAMES)

@@ -149,7 +149,7 @@ PAIRS = [
         "GaussianNoise", "BatchNormalization", "Conv2DTranspose", "LayerNormalization", "GroupNormalization",
     )),
     *((getattr(optimizers, name), getattr(keras.optimizers, name)) for name in (
-        "SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop",
+        "SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "Adamax", "Nadam", "Lion", "Ftrl",
     )),
     *((getattr(losses, name), getattr(keras.losses, name)) for name in (
         "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError",

@@ -48,6 +48,7 @@ CASES = [
     ("Dice", {}, MASKS, PIXELS),
     ("Tversky", {"alpha": 0.3, "beta": 0.8}, MASKS, PIXELS),
     ("Huber", {}, MASKS, PIXELS),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.7}, np.array([0, 3, 1, 1, 2]), SHARES),
 ]
 
 
@@ -96,7 +97,7 @@ def test_names_and_functions_find_their_losses() -> None:
     for spec in ("mape", "MSLE", "logcosh", "kl_divergence", "Huber", losses.FUNCTIONS["hinge"], losses.Poisson):
         assert isinstance(losses.get(spec), losses.Loss)
     assert type(losses.get("cosine_similarity")) is losses.CosineSimilarity
-    for cls in losses.rows.ROW_LOSSES:
+    for cls in losses.CLASSES.values():
         assert losses.get(cls().config()).config() == cls().config()
 
 

@@ -137,3 +137,27 @@ def test_one_of_ones_own_is_written_as_in_keras() -> None:
     assert float(largest.result()) == ROWS.max()
     largest.reset_state()
     assert largest.most == 0
+
+
+CONSTRAINED = ("PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity")
+
+
+@pytest.mark.parametrize(("name", "given"), [
+    *((name, (value,)) for name in CONSTRAINED for value in (0.3, 0.8)), ("R2Score", ()), ("R2Score", (None,)),
+    ("R2Score", ("variance_weighted_average", 1)), ("PearsonCorrelation", ()), ("ConcordanceCorrelation", ()),
+])  # fmt: skip
+def test_more_metrics_are_kerass(keras: Any, name: str, given: tuple[Any, ...]) -> None:
+    """Over two batches, weighted in the second."""
+    rng = np.random.default_rng(4)
+    t, y = rng.random((2, 20, 3)).astype(np.float32)
+    t = (t > 0.5).astype(np.float32) if name in CONSTRAINED else t
+    ours, theirs = getattr(metrics, name)(*given), getattr(keras.metrics, name)(*given)
+    for rows, weights in ((slice(0, 8), None), (slice(8, 20), rng.random(12).astype(np.float32))):
+        if name == "R2Score" and len(given) > 1:
+            weights = None
+        of = None if weights is None else weights[:, None] if name == "R2Score" else weights
+        ours.update_state(t[rows], y[rows], weights)
+        theirs.update_state(t[rows], y[rows], of)
+    found = theirs.result()
+    np.testing.assert_allclose(ours.result(), getattr(found, "detach", lambda: found)(), rtol=1e-5, atol=1e-6)
+    assert metrics.get(ours.config()).config() == ours.config()

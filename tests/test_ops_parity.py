@@ -13,6 +13,7 @@ import pytest
 from case import Conv, Pool
 from scipy import signal
 from sizes import BLOCKS, CONVS, DENSES, LOGITS, POOLS
+from torch_curves import CURVES
 
 from pellucid import ops
 from pellucid.ops.geometry import Array, Shape
@@ -109,29 +110,14 @@ def test_global_avg_pool2d(shape: Shape, rng: np.random.Generator) -> None:
 def test_activations(kind: str, rng: np.random.Generator) -> None:
     x, dy = rng.standard_normal((5, 45)) * 4, rng.standard_normal((5, 45))
     tx = leaf(x)
-    ty = {
-        "relu": functional.relu,
-        "leaky_relu": lambda t: functional.leaky_relu(t, 0.3),
-        "relu6": functional.relu6,
-        "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh,
-        "elu": lambda t: functional.elu(t, 0.3),
-        "selu": functional.selu,
-        "hard_sigmoid": functional.hardsigmoid,
-        "softsign": functional.softsign,
-        "softplus": functional.softplus,
-        "silu": functional.silu,
-        "hard_silu": functional.hardswish,
-        "gelu": functional.gelu,
-        "gelu_tanh": lambda t: functional.gelu(t, approximate="tanh"),
-        "softmax": lambda t: functional.softmax(t, -1),
-    }[kind](tx)
+    usual = ops.ACTIVATIONS.get(kind, {})
+    numbers: dict[str, Any] = {**usual, **({"slope": 0.3} if usual.get("slope") else {})}
+    ty = functional.softmax(tx, -1) if kind == "softmax" else CURVES[kind](tx, **(numbers if kind != "relu6" else {}))
     ty.backward(torch.tensor(dy))
     if kind == "softmax":
         y = ops.softmax(x)
         dx = ops.softmax_backward(dy, y)
     else:
-        numbers: dict[str, Any] = {"ceiling": 6.0} if kind == "relu6" else {"slope": 0.3}
         y = ops.activation(x, kind, **numbers)
         dx = ops.activation_backward(dy, x if kind in ops.READ_INPUT else y, kind, **numbers)
     same(y, ty.detach().numpy())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+os.environ.setdefault("KERAS_BACKEND", "torch")
+import pellucid.keras  # after the backend was chosen
 from pellucid import optimizers
 from pellucid.errors import ConfigError
 from pellucid.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
@@ -23,7 +27,12 @@ ALL = [
     RMSprop(momentum=0.8, centered=True),
     Adadelta(),
     Adam(),
+    Adam(amsgrad=True),
     AdamW(),
+    optimizers.Adamax(weight_decay=0.1, decoupled_weight_decay=True),
+    optimizers.Nadam(),
+    optimizers.Lion(),
+    optimizers.Ftrl(),
 ]
 
 
@@ -215,23 +224,49 @@ def test_kerass_arguments_are_taken() -> None:
     assert adam.lr == 0.5 and json.dumps(adam.config()["learning_rate"]) == "0.5"
 
 
-def test_those_without_a_kernel_follow_kerass_formulas() -> None:
+KERAS: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("Adagrad", {"weight_decay": 0.1}),
+    ("RMSprop", {"momentum": 0.8, "centered": True, "weight_decay": 0.1}),
+    ("Adadelta", {"weight_decay": 0.1}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True, "weight_decay": 0.1}),
+    ("AdamW", {"weight_decay": 0.1}),
+    ("Adamax", {}),
+    ("Adamax", {"weight_decay": 0.1, "epsilon": 0.05}),
+    ("Nadam", {}),
+    ("Nadam", {"weight_decay": 0.1, "beta_1": 0.8, "epsilon": 0.05}),
+    ("Lion", {}),
+    ("Lion", {"weight_decay": 0.1, "beta_1": 0.8}),
+    ("Ftrl", {}),
+    ("Ftrl", {"l1_regularization_strength": 0.3, "l2_regularization_strength": 0.1, "beta": 0.2, "weight_decay": 0.1}),
+    ("Ftrl", {"l2_shrinkage_regularization_strength": 0.1, "initial_accumulator_value": 0.2}),
+]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept a copy:DeprecationWarning")  # Keras's own
+@pytest.mark.parametrize(("name", "options"), KERAS, ids=[f"{name}-{len(options)}" for name, options in KERAS])
+def test_ten_steps_are_kerass(name: str, options: dict[str, Any]) -> None:
+    """Through `pellucid.keras`, whose weight decay is Keras's, against Keras's own in float64."""
+    keras = pytest.importorskip("keras")
+    rng = np.random.default_rng(6)
+    param, grads = rng.standard_normal(33), rng.standard_normal((10, 33))
+    theirs, variable = getattr(keras.optimizers, name)(0.05, **options), keras.Variable(param, dtype="float64")
+    ours, found = getattr(pellucid.keras.optimizers, name)(0.05, **options), param.astype(np.float32)
+    assert optimizers.get(ours.config()).config() == ours.config()
+    slots = ours.slots(param.size)
+    decay = ours.weight_decay_of("kernel")
+    for step, grad in enumerate(grads, 1):
+        theirs.apply([keras.ops.convert_to_tensor(grad, "float64")], [variable])
+        ours.update(found, grad.astype(np.float32), slots, learning_rate=0.05, step=step, weight_decay=decay)
+        expected = variable.value.detach().numpy()
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6, err_msg=f"step {step}")
+
+
+def test_a_rate_of_zero_stops_ftrl() -> None:
     param, grads = problem()
-    p = {name: param.astype(np.float64) for name in ("adamax", "nadam", "lion")}
-    m = {name: np.zeros(param.size) for name in p}
-    u, v, product = np.zeros(param.size), np.zeros(param.size), 1.0
-    for t, g in enumerate(grads.astype(np.float64), 1):
-        m["adamax"] = 0.9 * m["adamax"] + 0.1 * g
-        u = np.maximum(0.999 * u, np.abs(g))
-        p["adamax"] -= 0.01 / (1 - 0.9**t) * m["adamax"] / (u + 1e-7)
-        now, after = (0.9 * (1 - 0.5 * 0.96**at) for at in (t, t + 1))
-        product *= now
-        m["nadam"], v = 0.9 * m["nadam"] + 0.1 * g, 0.999 * v + 0.001 * g**2
-        ahead = after * m["nadam"] / (1 - product * after) + (1 - now) * g / (1 - product)
-        p["nadam"] -= 0.01 * ahead / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
-        p["lion"] -= 0.01 * np.sign(0.9 * m["lion"] + 0.1 * g)
-        m["lion"] = 0.99 * m["lion"] + 0.01 * g
-    for name, expected in p.items():
-        made = optimizers.get(name, learning_rate=0.01)
-        np.testing.assert_allclose(run(made), expected, rtol=1e-5, atol=1e-6, err_msg=name)
-        assert optimizers.get(made.config()).config() == made.config()
+    before, slots = param.copy(), optimizers.Ftrl().slots(param.size)
+    optimizers.Ftrl().update(param, grads[0], slots, learning_rate=0.0, step=1)
+    np.testing.assert_array_equal(param, before)
+    with pytest.raises(ConfigError, match="the square root of the paper"):
+        optimizers.Ftrl(learning_rate_power=-0.4)  # type: ignore[call-arg]

@@ -27,6 +27,11 @@ OPTIMIZERS = (
     optimizers.Adadelta(1.0, clipvalue=0.02),
     optimizers.Adam(0.01, clipnorm=0.03),
     optimizers.AdamW(0.01, global_clipnorm=0.2),
+    optimizers.Adam(0.01, amsgrad=True),
+    optimizers.Adamax(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    optimizers.Nadam(0.01, weight_decay=0.1),
+    optimizers.Lion(0.01),
+    optimizers.Ftrl(0.1, l1_regularization_strength=0.01),
 )
 
 

@@ -135,6 +135,11 @@ OPTIMIZERS: dict[str, optimizers.Optimizer] = {
     "adam": optimizers.Adam(schedules.Step(0.01, 2, 0.5), global_clipnorm=0.1),
     "adam with decay": optimizers.Adam(0.01, weight_decay=0.1),
     "adamw": optimizers.AdamW(0.01, 0.1),
+    "adam, the largest v": optimizers.Adam(0.01, amsgrad=True),
+    "adamax": optimizers.Adamax(0.01),
+    "nadam": optimizers.Nadam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    "lion": optimizers.Lion(0.01),
+    "ftrl": optimizers.Ftrl(0.1, l2_shrinkage_regularization_strength=0.1, beta=0.5),
 }
 
 
@@ -202,10 +207,10 @@ def test_an_update_in_full() -> None:
     assert [line.name for line in other.lines] == [
         "gradient",
         "penalty",
+        "weight decay",
         "m",
         "v",
         "corrected rate",
-        "weight decay",
         "weight",
     ]
 

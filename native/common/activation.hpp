@@ -43,9 +43,41 @@ PELLUCID_INLINE vf softplus(vf v) { return rectified(v) + vlog1p(vexp(-vabs(v)))
 PELLUCID_INLINE vf gelu_sigmoid(vf v) { return vsigmoid(v * (1.59576912f + 0.0713548163f * (v * v))); }
 PELLUCID_INLINE vf bell(vf v) { return vexp(v * v * -0.5f); }
 
+// sqrt(v^2 + b), v of either sign; beyond 1e9 it is |v|, whose square may be infinite.
+PELLUCID_INLINE vf square_root_above(vf v, float b) {
+    const vf size = vmin(broadcast(1e9f), vabs(v));
+    return vmax(vabs(v), vsqrt(size * size + b));
+}
+
+// mish(v) = v * n / (n + 2) with n = e^v (e^v + 2): tanh(log(1 + e^v)) without its logarithm.
+struct Mish {
+    vf e, n;
+    PELLUCID_INLINE explicit Mish(vf v) : e(vexp(vmin(broadcast(20.0f), v))), n(e * (e + 2.0f)) {}
+};
+
 // Those without a place in the inner loops of kernels whose activation is known when they run only. The products with v
 // begin at a v from which on they are 0: -infinity * 0 is none.
-PELLUCID_INLINE vf activated_rarely(vf v, int64_t kind) {
+PELLUCID_INLINE vf activated_rarely(vf v, int64_t kind, const Numbers& n) {
+    if (kind == kCelu) return select(v > 0.0f, v, elu_below(v / n.slope, n.slope));
+    if (kind == kExponential) return vexp(v);
+    if (kind == kHardShrink) return select(vabs(v) <= n.threshold, vf{}, v);
+    if (kind == kHardTanh) return within(-1.0f, 1.0f, v);
+    if (kind == kLogSigmoid) return -softplus(-v);
+    if (kind == kMish) {
+        const Mish m(v);
+        return vmax(broadcast(-110.0f), v) * (m.n / (m.n + 2.0f));
+    }
+    if (kind == kSoftShrink) return v - within(-n.threshold, n.threshold, v);
+    if (kind == kSparsePlus) {
+        const vf above = rectified(v + 1.0f);
+        return select(v >= 1.0f, v, above * above * 0.25f);
+    }
+    if (kind == kSparseSigmoid) return clipped(v + 1.0f, 2.0f) * 0.5f;
+    if (kind == kSquareplus) {
+        const vf half = 0.5f * square_root_above(v, n.slope) + 0.5f * vabs(v);
+        return select(v <= 0.0f, 0.25f * n.slope / half, half);
+    }
+    if (kind == kTanhShrink) return v - vtanh(v);
     if (kind == kSelu) return select(v > 0.0f, v * kSeluScale, elu_below(v, kSeluFloor));
     if (kind == kHardSigmoid) return hard_sigmoid(v);
     if (kind == kSoftsign) {
@@ -58,17 +90,17 @@ PELLUCID_INLINE vf activated_rarely(vf v, int64_t kind) {
     if (kind == kSilu) return x * vsigmoid(x);
     return x * (kind == kGelu ? vnormal_below(x, bell(x)) : gelu_sigmoid(x));
 }
-inline __attribute__((noinline)) void activate_rarely(vf* v, int64_t kind) {
-#define PELLUCID_CASE(name, word) if (kind == name) *v = activated_rarely(*v, name);
+inline __attribute__((noinline)) void activate_rarely(vf* v, int64_t kind, const Numbers& n) {
+#define PELLUCID_CASE(name, word) if (kind == name) *v = activated_rarely(*v, name, n);
     PELLUCID_ACTIVATIONS(PELLUCID_CASE)
 #undef PELLUCID_CASE
 }
 
 PELLUCID_INLINE vf activated(vf v, int64_t kind, const Numbers& n) {
     if (kind > kRelu6) {
-        if (__builtin_constant_p(kind)) return activated_rarely(v, kind);
+        if (__builtin_constant_p(kind)) return activated_rarely(v, kind, n);
         vf y = v;  // v stays in its register
-        activate_rarely(&y, kind);
+        activate_rarely(&y, kind, n);
         return y;
     }
     if (kind == kRelu) return rectified(v);
@@ -87,7 +119,25 @@ PELLUCID_INLINE vf activated_any(vf v, int64_t kind, const Numbers& n) {
 }
 
 // f'(x) of an activation that reads its input, by x.
-PELLUCID_INLINE vf derivative(vf v, int64_t kind) {
+PELLUCID_INLINE vf derivative(vf v, int64_t kind, const Numbers& n) {
+    const vf one = broadcast(1.0f);
+    if (kind == kCelu) return vexp(vmin(vf{}, v / n.slope));
+    if (kind == kExponential) return vexp(v);
+    if (kind == kHardShrink || kind == kSoftShrink) return select(vabs(v) > n.threshold, one, vf{});
+    if (kind == kHardTanh) return select(vabs(v) < 1.0f, one, vf{});
+    if (kind == kLogSigmoid) return vsigmoid(-v);
+    if (kind == kMish) {
+        const Mish m(v);
+        const vf t = m.n / (m.n + 2.0f), x = within(-110.0f, 20.0f, v);
+        return t + x * (m.e / (1.0f + m.e)) * (2.0f / (m.n + 2.0f)) * (1.0f + t);
+    }
+    if (kind == kSparsePlus) return clipped(v + 1.0f, 2.0f) * 0.5f;
+    if (kind == kSparseSigmoid) return select(vabs(v) < 1.0f, 0.5f * one, vf{});
+    if (kind == kSquareplus) {
+        const vf root = square_root_above(v, n.slope), least = 0.5f * n.slope / (root * (root + vabs(v)));
+        return select(v > 0.0f, 1.0f - least, least);
+    }
+    if (kind == kTanhShrink) return vtanh(v) * vtanh(v);
     if (kind == kHardSilu) {
         const vf right = select(v >= 3.0f, broadcast(1.0f), v * (1.0f / 3.0f) + 0.5f);
         return select(v <= -3.0f, vf{}, right);
@@ -121,14 +171,21 @@ template <int64_t KIND>
 struct Constant {
     static constexpr int64_t value = KIND;
 };
+struct Variable {
+    int64_t value;
+};
+#define PELLUCID_CASE(name, word) case name: return with(Constant<name>{});
+template <typename With>
+PELLUCID_INLINE void with_any_activation(int64_t kind, const With& with) {
+    switch (kind) { PELLUCID_ACTIVATIONS(PELLUCID_CASE) }
+}
+// The same where the activation is the least part of the work: one loop for all rare ones.
 template <typename With>
 PELLUCID_INLINE void with_activation(int64_t kind, const With& with) {
-    switch (kind) {
-#define PELLUCID_CASE(name, word) case name: return with(Constant<name>{});
-        PELLUCID_ACTIVATIONS(PELLUCID_CASE)
-#undef PELLUCID_CASE
-    }
+    switch (kind) { PELLUCID_FREQUENT_ACTIVATIONS(PELLUCID_CASE) }
+    with(Variable{kind});
 }
+#undef PELLUCID_CASE
 
 // Whether it needs more registers than a tile of results leaves: all but a few plain ones.
 inline bool runs_behind(int64_t kind, const Numbers& n) {

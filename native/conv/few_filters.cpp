@@ -168,10 +168,10 @@ void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
 }
 
 // map = results = f(results), `space` floats of map being free to write.
-template <int64_t KIND>
-void keep(float* results, int64_t count, Numbers numbers, int64_t space, float* map) {
+template <typename Kind>
+void keep(Kind kind, float* results, int64_t count, Numbers numbers, int64_t space, float* map) {
     for (int64_t i = 0; i < count; i += V) {
-        const vf v = activated(load(results + i), KIND, numbers);
+        const vf v = activated(load(results + i), kind.value, numbers);
         store(results + i, v);
         if (space - i >= V) store(map + i, v);
         else store_partial(map + i, v, count - i);
@@ -209,8 +209,8 @@ void band(const Conv2dPoolMap& a, const Plan& p, int64_t task, Arena& arena) {
         for (int64_t i = 0; i < rows; ++i) convolve_row(a, p, b, oy + i, b.results + i * a.OW, plane);
         with_activation(a.ACTIVATION, [&](auto kind) {
             for (int64_t o = 0; o < a.O; ++o)
-                keep<kind.value>(b.results + o * plane, rows * a.OW, numbers_of(a), (b.rows - oy) * a.OW,
-                                 a.map + ((b.n * a.O + o) * a.OH + b.first + oy) * a.OW);
+                keep(kind, b.results + o * plane, rows * a.OW, numbers_of(a), (b.rows - oy) * a.OW,
+                     a.map + ((b.n * a.O + o) * a.OH + b.first + oy) * a.OW);
         });
         if (q >= last) continue;
         for (int64_t o = 0; o < a.O; ++o) join_windows(a, b.results + o * plane, width, mean, means + o * width);

@@ -159,15 +159,15 @@ struct Derived {
     float* sums;
 };
 
-template <int64_t KIND>
-void derive_row(const Derived& d) {
+template <typename Kind>
+void derive_row(Kind kind, const Derived& d) {
     const int64_t whole = d.covered / V * V;
     for (int64_t o = 0; o < d.channels; ++o) {
         const float *const shares = d.shares + o * d.width, *const map = d.map + o * d.map_plane;
         float* const dz = d.dz + o * d.plane;
         vf sum = vf{};
         for (int64_t x = 0; x < whole; x += V) {
-            const vf z = derived(load(shares + x), load(map + x), KIND, d.numbers);
+            const vf z = derived(load(shares + x), load(map + x), kind.value, d.numbers);
             store(dz + x, z);
             sum += z;
         }
@@ -176,7 +176,7 @@ void derive_row(const Derived& d) {
             vf z = vf{};
             if (lanes) {
                 const vf y = d.stop - map >= x + V ? load(map + x) : load_partial(map + x, d.stop - map - x);
-                z = first_lanes(derived(load(shares + x), y, KIND, d.numbers), lanes);
+                z = first_lanes(derived(load(shares + x), y, kind.value, d.numbers), lanes);
             }
             store(dz + x, z);
             sum += z;
@@ -205,7 +205,7 @@ void take_rows(const Conv2dPoolMapBackwardKernel& a, const Rows& r, float* scrat
             for (int64_t o = 0; o < a.O; ++o) share_out(a, means + o * width, width, shares + o * width);
         }
         d.map = a.map + r.n * a.O * map_plane + y * a.OW;
-        with_activation(a.ACTIVATION, [&](auto kind) { derive_row<kind.value>(d); });
+        with_activation(a.ACTIVATION, [&](auto kind) { derive_row(kind, d); });
     }
     for (int64_t o = 0; o < a.O; ++o)
         for (int64_t lane = 0; lane < V; ++lane) bias[o] += double(sums[o * V + lane]);

@@ -16,7 +16,7 @@ void map(const float* a, const float* b, float* out, int64_t count, double cost,
 
 void run_activation(const Activation& a) {
     const Numbers numbers = numbers_of(a);
-    with_activation(a.ACTIVATION, [&](auto kind) {
+    with_any_activation(a.ACTIVATION, [&](auto kind) {
         map(a.x, a.x, a.y, a.N * a.INNER, runs_behind(a.ACTIVATION, numbers) ? 8 : 1,
             [=](vf x, vf) { return activated(x, kind.value, numbers); });
     });
@@ -24,9 +24,9 @@ void run_activation(const Activation& a) {
 
 void run_activation_backward(const ActivationBackward& a) {
     const Numbers numbers = numbers_of(a);
-    with_activation(a.ACTIVATION, [&](auto kind) {
+    with_any_activation(a.ACTIVATION, [&](auto kind) {
         map(a.dy, a.y, a.dx, a.N * a.INNER, 1, [=](vf dy, vf y) {
-            return reads_input(kind.value) ? dy * derivative(y, kind.value) : derived(dy, y, kind.value, numbers);
+            return reads_input(kind.value) ? dy * derivative(y, kind.value, numbers) : derived(dy, y, kind.value, numbers);
         });
     });
 }

@@ -164,24 +164,34 @@
 #define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
     ARRAY(const float, mean, COUNT) ARRAY(float, running_mean, COUNT) SIZE(COUNT) REAL(momentum)
 
+// What every optimizer is given: parameters, gradients, what changes from step to step, and weight decay.
+#define PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL)                                                                         \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(const double, control, 3) SIZE(COUNT)            \
+    SIZE(DECOUPLED) REAL(weight_decay)
 #define PELLUCID_SGD(ARRAY, SIZE, REAL)                                                                               \
-    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, velocity, maybe(COUNT))                   \
-    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(NESTEROV) REAL(momentum) REAL(weight_decay)
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, velocity, maybe(COUNT)) SIZE(NESTEROV) REAL(momentum)
 #define PELLUCID_ADAM(ARRAY, SIZE, REAL)                                                                              \
-    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, m, COUNT) ARRAY(float, v, COUNT)          \
-    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon)                 \
-    REAL(weight_decay)
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, m, COUNT) ARRAY(float, v, COUNT)                               \
+    ARRAY(float, v_max, maybe(COUNT)) REAL(beta1) REAL(beta2) REAL(epsilon)
+#define PELLUCID_ADAMAX(ARRAY, SIZE, REAL)                                                                            \
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, m, COUNT) ARRAY(float, u, COUNT) REAL(beta1) REAL(beta2)       \
+    REAL(epsilon)
+#define PELLUCID_NADAM(ARRAY, SIZE, REAL)                                                                             \
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, m, COUNT) ARRAY(float, v, COUNT) REAL(beta1) REAL(beta2)       \
+    REAL(epsilon)
+#define PELLUCID_LION(ARRAY, SIZE, REAL)                                                                              \
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, m, COUNT) REAL(beta1) REAL(beta2)
 #define PELLUCID_ADAGRAD(ARRAY, SIZE, REAL)                                                                           \
-    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
-    ARRAY(const double, control, 3) SIZE(COUNT) REAL(epsilon) REAL(weight_decay)
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, square, COUNT) REAL(epsilon)
 #define PELLUCID_RMSPROP(ARRAY, SIZE, REAL)                                                                           \
-    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
-    ARRAY(float, velocity, maybe(COUNT)) ARRAY(float, mean, maybe(COUNT)) ARRAY(const double, control, 3)             \
-    SIZE(COUNT) REAL(rho) REAL(momentum) REAL(epsilon) REAL(weight_decay)
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, square, COUNT) ARRAY(float, velocity, maybe(COUNT))            \
+    ARRAY(float, mean, maybe(COUNT)) REAL(rho) REAL(momentum) REAL(epsilon)
 #define PELLUCID_ADADELTA(ARRAY, SIZE, REAL)                                                                          \
-    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
-    ARRAY(float, delta, COUNT) ARRAY(const double, control, 3) SIZE(COUNT) REAL(rho) REAL(epsilon)                    \
-    REAL(weight_decay)
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, square, COUNT) ARRAY(float, delta, COUNT) REAL(rho)            \
+    REAL(epsilon)
+#define PELLUCID_FTRL(ARRAY, SIZE, REAL)                                                                              \
+    PELLUCID_OPTIMIZER(ARRAY, SIZE, REAL) ARRAY(float, square, COUNT) ARRAY(float, linear, COUNT) REAL(l1) REAL(l2)   \
+    REAL(l2_shrinkage) REAL(beta)
 #define PELLUCID_ADD_PENALTY(ARRAY, SIZE, REAL)                                                                       \
     ARRAY(const float, param, COUNT) ARRAY(float, grad, COUNT) ARRAY(double, totals, maybe(3)) SIZE(N) SIZE(COUNT)    \
     REAL(l1) REAL(l2)
@@ -290,6 +300,10 @@
     KERNEL(Adagrad, adagrad, PELLUCID_ADAGRAD)                                                                        \
     KERNEL(Rmsprop, rmsprop, PELLUCID_RMSPROP)                                                                        \
     KERNEL(Adadelta, adadelta, PELLUCID_ADADELTA)                                                                     \
+    KERNEL(Adamax, adamax, PELLUCID_ADAMAX)                                                                           \
+    KERNEL(Nadam, nadam, PELLUCID_NADAM)                                                                              \
+    KERNEL(Lion, lion, PELLUCID_LION)                                                                                 \
+    KERNEL(Ftrl, ftrl, PELLUCID_FTRL)                                                                                 \
     KERNEL(AddPenalty, add_penalty, PELLUCID_ADD_PENALTY)                                                             \
     KERNEL(ClipByValue, clip_by_value, PELLUCID_CLIP_BY_VALUE)                                                        \
     KERNEL(ClipByNorm, clip_by_norm, PELLUCID_CLIP_BY_NORM)                                                           \

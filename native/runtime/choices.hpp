@@ -3,11 +3,19 @@
 #pragma once
 #include <cstdint>
 
-#define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
+// Kernels have a loop of its own for each of these;
+#define PELLUCID_FREQUENT_ACTIVATIONS(CHOICE)                                                                         \
     CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
     CHOICE(kTanh, "tanh") CHOICE(kElu, "elu") CHOICE(kRelu6, "relu6") CHOICE(kSelu, "selu")                         \
     CHOICE(kHardSigmoid, "hard_sigmoid") CHOICE(kSoftsign, "softsign") CHOICE(kSoftplus, "softplus")                  \
     CHOICE(kSilu, "silu") CHOICE(kHardSilu, "hard_silu") CHOICE(kGelu, "gelu") CHOICE(kGeluTanh, "gelu_tanh")
+// and call a function for one of these.
+#define PELLUCID_RARE_ACTIVATIONS(CHOICE)                                                                             \
+    CHOICE(kCelu, "celu") CHOICE(kExponential, "exponential") CHOICE(kHardShrink, "hard_shrink")                      \
+    CHOICE(kHardTanh, "hard_tanh") CHOICE(kLogSigmoid, "log_sigmoid") CHOICE(kMish, "mish")                           \
+    CHOICE(kSoftShrink, "soft_shrink") CHOICE(kSparsePlus, "sparse_plus")                                             \
+    CHOICE(kSparseSigmoid, "sparse_sigmoid") CHOICE(kSquareplus, "squareplus") CHOICE(kTanhShrink, "tanh_shrink")
+#define PELLUCID_ACTIVATIONS(CHOICE) PELLUCID_FREQUENT_ACTIVATIONS(CHOICE) PELLUCID_RARE_ACTIVATIONS(CHOICE)
 #define PELLUCID_LOSSES(CHOICE)                                                                                       \
     CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
     CHOICE(kAbsoluteError, "mean_absolute_error")
@@ -37,8 +45,8 @@ PELLUCID_CHOICES(PELLUCID_ENUM)
 #undef PELLUCID_NUMBER
 #undef PELLUCID_ENUM
 
-// Whether a gradient is made of the activation's input: of an output that two inputs give, it cannot be. The others all
-// rise, so a maximum may be taken before them.
+// Whether a gradient is made of the activation's input: of an output that two inputs give, it cannot be, and of the rare
+// ones it need not be. The others all rise, so a maximum may be taken before them.
 constexpr bool reads_input(int64_t activation) { return activation >= kSilu; }
 
 }  // namespace pellucid

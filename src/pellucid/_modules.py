@@ -63,6 +63,11 @@ def adopt(package: ModuleType) -> None:
             _finish(module)
 
 
+def listed(names: Mapping[str, Any]) -> list[str]:
+    """What `__all__` is of a module that is a list of names, and imports nothing else: all of them."""
+    return sorted(name for name in names if not name.startswith("_") and name != "annotations")
+
+
 def optional(name: str, extra: str, wanted_by: str) -> Any:
     """A module of a package that not everybody has. Errors: ConfigError, saying how it is installed."""
     import importlib

@@ -92,6 +92,10 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
+MOST_NAMES = 20
+"""That an error lists."""
+
+
 def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not in a table; suggests the nearest right one.
 
@@ -103,7 +107,15 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     nearest = difflib.get_close_matches(word, [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
     suggestion = f"did you mean {hint!r}? Known" if hint else "known"
-    return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names) or 'none'}")
+    return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {_listed(names, word) or 'none'}")
+
+
+def _listed(names: list[str], word: str) -> str:
+    """The names, or of many those nearest to the word."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    near = difflib.get_close_matches(word, names, n=MOST_NAMES, cutoff=0.0)
+    return f"{', '.join(sorted(near))} and {len(names) - len(near)} more"
 
 
 def expect_known(kind: str, given: Name, known: Collection[str]) -> Name:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid import layers
+from pellucid import layers, ops
 from pellucid.convert.keras_values import LEAVE, REGISTERED, converter
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers import Layer
+from pellucid.layers.activation import ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,9 @@ IDENTITY = (
 def _nonlinearity(name: str) -> Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]:
     def layer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         own = {"gelu": "gelu_tanh" if config.get("approximate", True) else "gelu"}.get(name, name)
+        for given in ("alpha", "threshold", "b"):
+            if given in config and config[given] not in ops.ACTIVATIONS.get(name, {}).values():
+                raise ConfigError(f"{name} with {given}={shown(config[given])} has no counterpart here")
         if config.get("axis", -1) != -1:
             raise ConfigError(f"axis={shown(config['axis'])} has no counterpart here")
         return "Activation", {"activation": own}
@@ -235,8 +239,9 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]
     "ops.addv2": lambda config: ("Add", {}),
     "ops.multiply": lambda config: ("Multiply", {}),
     **{
-        f"ops.{name.replace('_', '')}": _nonlinearity(name)
-        for name in ("relu", "relu6", "sigmoid", "tanh", "silu", "hard_silu", "softplus", "softsign", "gelu", "softmax")
+        f"ops.{'exp' if name == 'exponential' else name.replace('_', '')}": _nonlinearity(name)
+        for name in ACTIVATIONS
+        if name not in ("linear", "leaky_relu", "gelu_tanh", "sparsemax")
     },
     "ops.leakyrelu": lambda config: ("LeakyReLU", {"negative_slope": config.get("negative_slope", 0.2)}),
 }

@@ -185,6 +185,8 @@ def _compile(model: Model, training: Any) -> list[str]:
         }
         if "learning_rate" in given:
             arguments["learning_rate"] = read_rate(given["learning_rate"])
+        if "decoupled_weight_decay" in known:  # as it is in all of Keras's
+            arguments["decoupled_weight_decay"] = "weight_decay" in arguments
         loss, options = named(training["loss"])
         options = {key: value for key, value in options.items() if key not in _NAMES_OF_LOSSES and value is not None}
         listed = training.get("metrics")

@@ -102,10 +102,20 @@ def _write_constraint(config: Any) -> Any:
 def _read_activation(spec: Any) -> Any:
     if isinstance(spec, dict) and isinstance(spec.get("config"), str):  # a function, as Keras 3.0 wrote them
         spec = spec["config"]
+    if spec == "sparsemax":
+        raise ConfigError(_SPARSEMAX)
     return {"softmax_v2": "softmax"}.get(spec, spec.removeprefix(REGISTERED)) if isinstance(spec, str) else spec
 
 
+_SPARSEMAX = (
+    'activation "sparsemax" sums to 1 here, as its paper says, and in Keras 3 only where one number is left: answers '
+    "would differ; use softmax"
+)
+
+
 def _write_activation(name: Any) -> Any:
+    if name == "sparsemax":
+        raise ConfigError(_SPARSEMAX)
     if name == "gelu_tanh":
         own = f"{REGISTERED}{name}"
         return {"module": "builtins", "class_name": "function", "config": own, "registered_name": own}

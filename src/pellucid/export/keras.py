@@ -169,11 +169,11 @@ def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dic
     return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
 
 
-_OPTIMIZERS = frozenset({"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion"})
 _NUMBERS = frozenset(
     {
         *("learning_rate", "momentum", "nesterov", "rho", "beta_1", "beta_2", "epsilon", "weight_decay"),
-        *("clipnorm", "clipvalue", "global_clipnorm"),
+        *("clipnorm", "clipvalue", "global_clipnorm", "amsgrad", "centered", "initial_accumulator_value", "beta"),
+        *("l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength"),
     }
 )
 """Arguments of optimizers that Keras has, too."""
@@ -188,8 +188,8 @@ def _training(model: Model) -> dict[str, Any]:
     kind, measure = optimizer.pop("type"), loss.pop("type")
     last, joint = model.graph.last, model.loss.joint_activation
     ended = last is not None and last.nonlinearity is not None and last.nonlinearity.kind == joint
-    if kind not in _OPTIMIZERS:
-        return {}
+    if optimizer.get("weight_decay") and not model.optimizer.decoupled_weight_decay:
+        return {}  # Keras's is no part of the gradient
     try:
         optimizer["learning_rate"] = write_rate(optimizer["learning_rate"])
     except ConfigError:

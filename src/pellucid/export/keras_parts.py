@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INPUT_NAME = "pictures"
 _KEEP_SIGN = ("pooling", "dropout", "noise", "flatten", "rearrangement", "upsampling", "padding", "cropping", "merge")
-_POSITIVE = ("relu", "sigmoid", "softmax", "softplus", "hard_sigmoid")
+_POSITIVE = ("relu", "sigmoid", "softmax", "softplus", "hard_sigmoid", "exponential", "sparse", "squareplus")
 
 
 @dataclass(frozen=True)

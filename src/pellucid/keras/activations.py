@@ -5,21 +5,21 @@ A layer takes such a function for its `activation`, as it takes the name.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from pellucid import ops
+from pellucid.errors import ConfigError, shown
 from pellucid.keras.tensor import tensor
 from pellucid.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Softmax
-from pellucid.layers.activation import standardize_activation
+from pellucid.layers.activation import ACTIVATIONS, standardize_activation
 from pellucid.layers.symbolic import is_symbolic
-
-__all__ = [
-    "applied", "deserialize", "elu", "gelu", "get", "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "linear",
-    "log_softmax", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
-    "tanh",
-]  # fmt: skip
+from pellucid.ops.geometry import above_zero, whole
+from pellucid.ops.table import Numbers
 
 Function = Callable[..., Any]
 
@@ -28,8 +28,9 @@ def applied(layer: Layer, x: Any) -> Any:
     """What a layer without weights gives for a value of a network, or for an array of any shape."""
     if is_symbolic(x):
         return layer(x)
-    array = tensor(x)
-    return layer(array.reshape(1, -1) if array.ndim < 2 else array).reshape(array.shape)
+    array = np.asarray(x, np.float32)
+    rows = array.reshape(1, -1) if array.ndim < 2 else array
+    return tensor(layer.forward(np.ascontiguousarray(rows))[0].reshape(array.shape))
 
 
 def _named(name: str, *, called: str | None = None) -> Function:
@@ -37,7 +38,7 @@ def _named(name: str, *, called: str | None = None) -> Function:
         return applied(Activation(name), x)
 
     function.__name__ = function.__qualname__ = called or name
-    function.__doc__ = Activation(name).__doc__
+    function.__doc__ = f"As the layer `Activation({name!r})`."
     return function
 
 
@@ -45,6 +46,8 @@ hard_sigmoid, hard_silu = _named("hard_sigmoid"), _named("hard_silu")
 hard_swish, linear, relu6 = _named("hard_silu", called="hard_swish"), _named("linear"), _named("relu6")
 selu, sigmoid, silu = _named("selu"), _named("sigmoid"), _named("silu")
 softplus, softsign, swish, tanh = _named("softplus"), _named("softsign"), _named("silu", called="swish"), _named("tanh")
+exponential, hard_tanh, log_sigmoid, mish = map(_named, ("exponential", "hard_tanh", "log_sigmoid", "mish"))
+sparse_plus, sparse_sigmoid, tanh_shrink = map(_named, ("sparse_plus", "sparse_sigmoid", "tanh_shrink"))
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -67,16 +70,85 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return applied(Activation("gelu_tanh" if approximate else "gelu"), x)
 
 
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """x where x > 0, else alpha * (exp(x / alpha) - 1)."""
+    return _scaled("celu", x, "slope", above_zero(alpha, "celu: alpha"), alpha)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """0 up to the threshold in size, else x."""
+    return _scaled("hard_shrink", x, "threshold", above_zero(threshold, "hard_shrink: threshold"), threshold / 0.5)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x brought nearer to 0 by the threshold, or to 0."""
+    return _scaled("soft_shrink", x, "threshold", above_zero(threshold, "soft_shrink: threshold"), threshold / 0.5)
+
+
+def squareplus(x: Any, b: float = 4) -> Any:
+    """(x + sqrt(x^2 + b)) / 2."""
+    return _scaled("squareplus", x, "slope", above_zero(b, "squareplus: b"), math.sqrt(b) / 2)
+
+
+def _scaled(name: str, x: Any, number: str, value: float, scale: float) -> Any:
+    """f with another number than the layer has: of a network's value scale * f(x / scale)."""
+    if not is_symbolic(x):
+        numbers = cast(Numbers, {number: value})
+        return tensor(ops.activation(np.ascontiguousarray(x, np.float32), name, **numbers))
+    return Activation(name)(x) if scale == 1 else Activation(name)(x / scale) * scale
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """x above the threshold, else the default value. Errors: ConfigError for a network's value with a default but 0."""
+    if not is_symbolic(x):
+        array = np.asarray(x, np.float32)
+        return tensor(np.where(array <= threshold, np.float32(default_value), array))
+    if default_value:
+        raise ConfigError(f"threshold: default_value={shown(default_value)} has no layer; ReLU(threshold=...) gives 0")
+    return ReLU(threshold=threshold)(x)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half along the axis times the sigmoid of the second. Errors: ConfigError for a network's value."""
+    if is_symbolic(x):
+        raise ConfigError(
+            "glu halves a value, which no layer does; multiply two: Multiply()([a, Activation('sigmoid')(b)])"
+        )
+    array = np.asarray(x, np.float32)
+    size = array.shape[whole(axis, "glu: axis", array.ndim - 1, least=-array.ndim)]
+    if size % 2:
+        raise ConfigError(f"glu needs an even number along axis {axis}, got {size}")
+    first, second = np.split(array, 2, axis)
+    return tensor(first * np.asarray(sigmoid(second)))
+
+
 def softmax(x: Any, axis: int = -1) -> Any:
     """As the layer `Softmax`."""
     return applied(Softmax(axis), x)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """The logarithm of softmax, which does not overflow."""
-    array = tensor(x)
-    off = array - np.max(array, axis=axis, keepdims=True)
-    return off - np.log(np.sum(np.exp(off), axis=axis, keepdims=True))
+    """The logarithm of the softmax. Errors: ConfigError for another axis than the last of a network's value."""
+    return _along("log_softmax", x, axis)
+
+
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """The nearest numbers of at least 0 that sum to 1; Keras 3.15's do only where one of them is not 0.
+
+    Errors: as `log_softmax`.
+    """
+    return _along("sparsemax", x, axis)
+
+
+def _along(name: str, x: Any, axis: int) -> Any:
+    if not is_symbolic(x):
+        array = np.asarray(x, np.float32)
+        axis = whole(axis, f"{name}: axis", array.ndim - 1, least=-array.ndim)
+        array = np.moveaxis(array, axis, -1)
+        return tensor(np.moveaxis(np.asarray(applied(Activation(name), array)), -1, axis))
+    if axis not in (-1, len(x.shape)):
+        raise ConfigError(f"{name}: axis={shown(axis)} must be -1, the last; bring it there by Permute")
+    return Activation(name)(x)
 
 
 def get(identifier: Any) -> Any:
@@ -88,8 +160,8 @@ def get(identifier: Any) -> Any:
         return linear
     if callable(identifier):
         return identifier
-    name = standardize_activation(identifier)
-    return _FUNCTIONS.get(name or "linear") or _named(name or "linear")
+    name = standardize_activation(identifier) or "linear"
+    return vars(sys.modules[__name__]).get(name) or _named(name)
 
 
 def serialize(activation: Any) -> str:
@@ -98,4 +170,7 @@ def serialize(activation: Any) -> str:
 
 
 deserialize = get
-_FUNCTIONS = {each.__name__: each for each in (relu, leaky_relu, elu, gelu, softmax, linear, sigmoid, tanh, selu)}
+__all__ = sorted(
+    ({*ACTIVATIONS} - {"gelu_tanh"})
+    | {"applied", "deserialize", "get", "glu", "hard_swish", "serialize", "swish", "threshold"}
+)

@@ -2,86 +2,38 @@
 
 from __future__ import annotations
 
-from pellucid.losses.functions import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    hinge,
-    kl_divergence,
+from pellucid import _modules
+from pellucid.losses.names import binary_crossentropy as binary_crossentropy
+from pellucid.losses.names import binary_focal_crossentropy as binary_focal_crossentropy
+from pellucid.losses.names import categorical_crossentropy as categorical_crossentropy
+from pellucid.losses.names import categorical_focal_crossentropy as categorical_focal_crossentropy
+from pellucid.losses.names import categorical_hinge as categorical_hinge
+from pellucid.losses.names import hinge as hinge
+from pellucid.losses.names import huber as huber
+from pellucid.losses.names import kl_divergence as kl_divergence
+from pellucid.losses.names import log_cosh as log_cosh
+from pellucid.losses.names import (
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
 )
-from pellucid.metrics import (
-    AUC,
-    Accuracy,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    BinaryIoU,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    F1Score,
-    FalseNegatives,
-    FalsePositives,
-    FBetaScore,
-    Hinge,
-    IoU,
-    KLDivergence,
-    LogCoshError,
-    Mean,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanIoU,
-    MeanMetricWrapper,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Metric,
-    OneHotIoU,
-    OneHotMeanIoU,
-    Poisson,
-    Precision,
-    Recall,
-    RootMeanSquaredError,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    SquaredHinge,
-    Sum,
-    TopKCategoricalAccuracy,
-    TrueNegatives,
-    TruePositives,
-    get,
-)
-from pellucid.metrics.means import (
-    binary_accuracy,
-    categorical_accuracy,
-    sparse_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-    top_k_categorical_accuracy,
-)
+from pellucid.losses.names import poisson as poisson
+from pellucid.losses.names import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from pellucid.losses.names import squared_hinge as squared_hinge
+from pellucid.metrics import MeanMetricWrapper as MeanMetricWrapper
+from pellucid.metrics import Metric as Metric
+from pellucid.metrics import get as get
+from pellucid.metrics.means import binary_accuracy as binary_accuracy
+from pellucid.metrics.means import categorical_accuracy as categorical_accuracy
+from pellucid.metrics.means import sparse_categorical_accuracy as sparse_categorical_accuracy
+from pellucid.metrics.means import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
+from pellucid.metrics.means import top_k_categorical_accuracy as top_k_categorical_accuracy
+from pellucid.metrics.names import *  # noqa: F403 (each object is named once, there)
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
 mape = MAPE = mean_absolute_percentage_error
 msle = MSLE = mean_squared_logarithmic_error
 
-__all__ = [
-    "AUC", "MAE", "MAPE", "MSE", "MSLE", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU",
-    "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity", "F1Score", "FBetaScore",
-    "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError",
-    "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanSquaredError", "MeanSquaredLogarithmicError",
-    "Metric", "OneHotIoU", "OneHotMeanIoU", "Poisson", "Precision", "Recall", "RootMeanSquaredError",
-    "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SquaredHinge",
-    "Sum", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "binary_accuracy", "binary_crossentropy",
-    "categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "get", "hinge", "kl_divergence", "mae",
-    "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
-    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
-    "top_k_categorical_accuracy",
-]  # fmt: skip
+__all__ = _modules.listed(globals())

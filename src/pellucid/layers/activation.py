@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar, Unpack
 
 import numpy as np
@@ -19,8 +19,40 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import MAX_AXES, above_zero, number, whole
 
 Kind = TypeVar("Kind", bound=Layer)
-ACTIVATIONS = ("linear", *ops.ACTIVATIONS, "softmax")
 SPELLINGS = {"leakyrelu": "leaky_relu", "swish": "silu", "hard_swish": "hard_silu"}
+
+
+def _log_softmax(z: Array, *, out: Array | None = None) -> Array:
+    shifted = z - z.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def _log_softmax_backward(dy: Array, y: Array) -> Array:
+    return np.asarray(dy - np.exp(y) * dy.sum(axis=-1, keepdims=True))
+
+
+def _sparsemax(z: Array, *, out: Array | None = None) -> Array:
+    """max(z - t, 0), t such that they sum to 1: of the k largest, where z_k is still above their sum less 1 by k."""
+    falling = -np.sort(-z, axis=-1)
+    over = falling.cumsum(axis=-1) - 1
+    ranks = np.arange(1, z.shape[-1] + 1)
+    kept = (falling * ranks > over).sum(axis=-1, keepdims=True)
+    return np.asarray(np.maximum(z - np.take_along_axis(over, kept - 1, axis=-1) / kept.astype(z.dtype), 0))
+
+
+def _sparsemax_backward(dy: Array, y: Array) -> Array:
+    kept = y > 0
+    mean = (dy * kept).sum(axis=-1, keepdims=True) / kept.sum(axis=-1, keepdims=True).astype(dy.dtype)
+    return np.asarray((dy - mean) * kept)
+
+
+OF_ROWS: dict[str, tuple[Callable[..., Array], Callable[[Array, Array], Array]]] = {
+    "softmax": (ops.softmax, ops.softmax_backward),
+    "log_softmax": (_log_softmax, _log_softmax_backward),
+    "sparsemax": (_sparsemax, _sparsemax_backward),
+}
+"""Activations that compare the numbers of the last axis, with their gradients by y; softmax alone has a kernel."""
+ACTIVATIONS = ("linear", *ops.ACTIVATIONS, *OF_ROWS)
 
 
 def standardize_activation(activation: object) -> str | None:
@@ -34,7 +66,7 @@ def standardize_activation(activation: object) -> str | None:
         activation = getattr(activation, "__name__", activation)  # a function by that name
     if not isinstance(activation, str):
         raise ConfigError(
-            f"must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
+            f"must be a name, such as relu, got {shown(activation)}; "
             "add a layer object to the model as a layer of its own"
         )
     name = activation.lower()
@@ -45,14 +77,14 @@ def standardize_activation(activation: object) -> str | None:
 
 
 def activate(z: Array, how: Nonlinearity | None, *, in_place: bool = False) -> tuple[Array, Array]:
-    """y = f(z), and what `activate_backward` reads of them; softmax runs over the last axis.
+    """y = f(z), and what `activate_backward` reads of them; those of rows run over the last axis.
 
     Without amplitude and steepness. in_place: z is nobody else's, and y may lie there.
     """
     if how is None:
         return z, z
-    if how.kind == "softmax":
-        y = ops.softmax(z, out=z if in_place else None)
+    if how.kind in OF_ROWS:
+        y = OF_ROWS[how.kind][0](z, out=z if in_place else None)
     else:
         y = ops.activation(z, how.kind, **how.numbers, out=z if in_place and not how.reads_input else None)
     return y, z if how.reads_input else y
@@ -62,8 +94,8 @@ def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
     """dz from dy and what `activate` gave second."""
     if how is None:
         return dy
-    if how.kind == "softmax":
-        return ops.softmax_backward(dy, y)
+    if how.kind in OF_ROWS:
+        return OF_ROWS[how.kind][1](dy, y)
     return ops.activation_backward(dy, y, how.kind, **how.numbers)
 
 
@@ -91,10 +123,13 @@ class Elementwise(Layer):
 class Activation(Elementwise):
     """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "relu6", "elu", "selu", "sigmoid", "hard_sigmoid", "tanh",
     "softsign", "softplus", "silu" or "swish", "hard_silu" or "hard_swish", "gelu", "gelu_tanh" (its approximation),
-    "softmax" (last axis), "linear".
+    "celu", "exponential", "hard_shrink", "soft_shrink" (both with threshold 0.5), "hard_tanh", "log_sigmoid", "mish",
+    "sparse_plus", "sparse_sigmoid", "squareplus", "tanh_shrink"; over the last axis "softmax", "log_softmax" and
+    "sparsemax", the nearest point whose numbers sum to 1; "linear".
 
     Shapes: any, unchanged.
     Errors: ConfigError for an unknown name.
+    Source: `ops.activation` names them; Martins & Astudillo 2016, algorithm 1 (sparsemax).
     """
 
     def __init__(

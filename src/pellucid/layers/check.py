@@ -170,10 +170,11 @@ def _loss_problem(subject: Any, x: Array, rng: np.random.Generator) -> Problem:
 
 
 def _ladder(shape: Shape, rng: np.random.Generator) -> Array:
-    """Equally spaced numbers from about -2 to 2 in random order, zero midway between two rungs."""
+    """Equally spaced numbers from about -2 to 2 in random order, zero midway between two rungs, and no round numbers,
+    where other kinks are."""
     size = math.prod(shape)
     rungs = 2 * (size // 2 + 1)
-    ladder = (np.arange(rungs) - (rungs - 1) / 2) * (4.0 / rungs)
+    ladder = (np.arange(rungs) - (rungs - 1) / 2) * (3.97 / rungs)
     return np.asarray(rng.permutation(ladder)[:size].reshape(shape))
 
 

@@ -38,6 +38,11 @@ class Nonlinearity:
         return self.kind in ops.READ_INPUT
 
     @property
+    def mixes(self) -> bool:
+        """Whether it compares the numbers of an axis, as softmax does, and does not take each by itself."""
+        return self.kind not in ops.ACTIVATIONS
+
+    @property
     def may_die(self) -> bool:
         """Whether all numbers below some become 0, so that a unit may give 0 for every picture and learn no more."""
         return self.kind == "relu" or (self.kind == "relu6" and not self.slope)
@@ -53,6 +58,8 @@ class Nonlinearity:
             "selu": "SELU",
             "silu": "SiLU",
             "gelu": "GELU",
+            "celu": "CELU",
+            "mish": "Mish",
         }.get(self.kind, self.kind)
 
 

@@ -6,7 +6,7 @@ always sees scores: where a model ends in softmax or sigmoid, that last step is 
 the logarithm, which never overflows; `joint_activation` says which ending that is.
 
 loss.py: what every loss is; formulas.py: those with kernels; rows.py: those without; functions.py: all as functions;
-own.py: formulas of one's own; targets.py: labels as numbers.
+names.py: all by name; own.py: formulas of one's own; targets.py: labels as numbers.
 """
 
 from __future__ import annotations
@@ -16,72 +16,49 @@ from typing import Any
 
 from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.losses.formulas import (
-    CROSS_ENTROPIES,
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MAPCriterion,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    SparseCategoricalCrossentropy,
-)
-from pellucid.losses.functions import FUNCTIONS, LossFunction
-from pellucid.losses.loss import Loss, OwnLoss
-from pellucid.losses.rows import (
-    ROW_LOSSES,
-    BinaryFocalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Dice,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SquaredHinge,
-    Tversky,
-)
-from pellucid.losses.targets import class_numbers
+from pellucid.losses import names
+from pellucid.losses.formulas import CROSS_ENTROPIES as CROSS_ENTROPIES
+from pellucid.losses.functions import FUNCTIONS as FUNCTIONS
+from pellucid.losses.functions import LossFunction as LossFunction
+from pellucid.losses.loss import Loss as Loss
+from pellucid.losses.loss import OwnLoss as OwnLoss
+from pellucid.losses.names import *  # noqa: F403 (each loss is named once, there)
+from pellucid.losses.targets import class_numbers as class_numbers
 
-__all__ = [
-    "CROSS_ENTROPIES", "FUNCTIONS", "NAMES", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence",
-    "LogCosh", "Loss", "LossFunction", "MAPCriterion", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "OwnLoss", "Poisson", "SparseCategoricalCrossentropy",
-    "SquaredHinge", "Tversky", "class_numbers", "get",
-]  # fmt: skip
-
-_ALL: tuple[type[Loss], ...] = (
-    *CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, *ROW_LOSSES,
-)  # fmt: skip
-_CLASSES: dict[str, type[Loss]] = {cls.__name__: cls for cls in _ALL}
+CLASSES: dict[str, type[Loss]] = {name: value for name, value in vars(names).items() if isinstance(value, type)}
+"""Every loss by its class's name."""
 NAMES: dict[str, Callable[..., Loss]] = {
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": CategoricalCrossentropy,
-    "cross_entropy": CategoricalCrossentropy,
-    "crossentropy": CategoricalCrossentropy,
-    "map_criterion": MAPCriterion,
-    "binary_crossentropy": BinaryCrossentropy,
-    "mean_squared_error": MeanSquaredError,
-    "mse": MeanSquaredError,
-    "l2": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mae": MeanAbsoluteError,
-    "l1": MeanAbsoluteError,
+    "categorical_crossentropy": names.CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": names.CategoricalCrossentropy,
+    "cross_entropy": names.CategoricalCrossentropy,
+    "crossentropy": names.CategoricalCrossentropy,
+    "map_criterion": names.MAPCriterion,
+    **{name: function.make for name, function in FUNCTIONS.items() if "categorical_crossentropy" not in name},
+    "mse": names.MeanSquaredError,
+    "l2": names.MeanSquaredError,
+    "mae": names.MeanAbsoluteError,
+    "l1": names.MeanAbsoluteError,
+    "mape": names.MeanAbsolutePercentageError,
+    "msle": names.MeanSquaredLogarithmicError,
+    "kld": names.KLDivergence,
+    "kullback_leibler_divergence": names.KLDivergence,
+    "logcosh": names.LogCosh,
+    "huber_loss": names.Huber,
 }
-"""Every loss with a kernel by its names; `get` knows the others, too."""
-_OTHERS: dict[str, Callable[..., Loss]] = {
-    **{name: function.make for name, function in FUNCTIONS.items()},
-    "mape": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError,
-    "kld": KLDivergence,
-    "kullback_leibler_divergence": KLDivergence,
-    "logcosh": LogCosh,
-    "huber_loss": Huber,
-}
+"""Every loss by its names."""
+
+_BESIDE = (
+    "CLASSES",
+    "CROSS_ENTROPIES",
+    "FUNCTIONS",
+    "Loss",
+    "LossFunction",
+    "NAMES",
+    "OwnLoss",
+    "class_numbers",
+    "get",
+)
+__all__ = sorted([*CLASSES, *_BESIDE])
 
 
 def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
@@ -98,16 +75,12 @@ def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
     if isinstance(spec, str):
         name = spec.lower().replace("-", "_").replace("binary_cross_entropy", "binary_crossentropy")
         name = name.replace("categorical_cross_entropy", "categorical_crossentropy")
-        known: dict[str, Callable[..., Loss]] = {
-            **{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()},
-            **_OTHERS,
-            **NAMES,
-        }
+        known: dict[str, Callable[..., Loss]] = {**{key.lower(): cls for key, cls in CLASSES.items()}, **NAMES}
         if name not in known:
             raise unknown_name("loss", spec, NAMES)
         return known[name]()
     if isinstance(spec, Mapping):
-        return described("loss", spec, _CLASSES)
+        return described("loss", spec, CLASSES)
     if callable(spec) and not isinstance(spec, type):
         return OwnLoss(spec)
-    raise ConfigError(f"a loss is a name or a Loss, got {shown(spec)}; known names: {', '.join(NAMES)}")
+    raise ConfigError(f"a loss is a name, such as mse, or a Loss, got {shown(spec)}")

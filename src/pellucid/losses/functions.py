@@ -44,6 +44,9 @@ kl_divergence = LossFunction("kl_divergence", rows.KLDivergence)
 cosine_similarity = LossFunction("cosine_similarity", rows.CosineSimilarity)
 binary_focal_crossentropy = LossFunction("binary_focal_crossentropy", rows.BinaryFocalCrossentropy)
 categorical_focal_crossentropy = LossFunction("categorical_focal_crossentropy", rows.CategoricalFocalCrossentropy)
+categorical_generalized_cross_entropy = LossFunction(
+    "categorical_generalized_cross_entropy", rows.CategoricalGeneralizedCrossEntropy
+)
 dice = LossFunction("dice", rows.Dice)
 tversky = LossFunction("tversky", rows.Tversky)
 

@@ -13,11 +13,13 @@ from pellucid.errors import ConfigError, DataError, ShapeError, shown
 from pellucid.losses.own import Call, by_tape, given_to_call, labels_for_call
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape, float32_array
+from pellucid.ops.geometry import LARGEST, number
 
 MEAN = "sum_over_batch_size"
-REDUCTIONS = {MEAN: MEAN, "auto": MEAN, "mean": MEAN, "sum": "sum", "none": "none", None: "none"}
+WEIGHTED = "mean_with_sample_weight"
+REDUCTIONS = {MEAN: MEAN, "auto": MEAN, "mean": MEAN, WEIGHTED: WEIGHTED, "sum": "sum", "none": "none", None: "none"}
 """Keras's words for what is made of the losses of a batch, and the one of each that is kept here."""
-_WORDS = {MEAN: "mean", "sum": "sum"}
+_WORDS = {MEAN: "mean", WEIGHTED: "mean", "sum": "sum"}
 
 
 class Common(TypedDict, total=False):
@@ -39,8 +41,9 @@ class Loss(Fixed):
     """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)`
     alone, whose gradient a tape takes.
 
-    reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), "sum", or
-    "none"; training takes the mean. Keras's `axis` and `dtype` are taken at their defaults and change nothing.
+    reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), the mean by the
+    weights ("mean_with_sample_weight", over the sum of these), "sum", or "none"; training takes the mean. Keras's
+    `axis` and `dtype` are taken at their defaults and change nothing.
     Errors: ConfigError for arguments that there are not.
     """
 
@@ -59,7 +62,7 @@ class Loss(Fixed):
     def __init__(self, *, reduction: str | None = MEAN, name: str | None = None) -> None:
         if not (reduction is None or isinstance(reduction, str)) or reduction not in REDUCTIONS:
             raise ConfigError(
-                f'{type(self).__name__}: reduction must be "sum_over_batch_size", "sum" or "none", got '
+                f"{type(self).__name__}: reduction must be {', '.join(sorted(set(REDUCTIONS.values())))}, got "
                 f"{shown(reduction)}"
             )
         if not (name is None or isinstance(name, str)):
@@ -70,8 +73,8 @@ class Loss(Fixed):
         """The mean of sample_weight * losses, of labels and of what a network answers for them, as in Keras; by
         `reduction` their sum, or all of them.
 
-        Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight (N,) or (N, 1). The losses, or the
-        parts of their sum, are (N,), and (N, H, W) of pixels (N, H, W, K).
+        Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight a number, (N,) or (N, 1), or one
+        for each pixel. The losses, or the parts of their sum, are (N,), and (N, H, W) of pixels (N, H, W, K).
         Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
         """
         y_pred = y_pred.read() if isinstance(y_pred, Variable) else y_pred
@@ -83,7 +86,8 @@ class Loss(Fixed):
         if not len(predictions):
             raise DataError("no pictures to judge: y_true and y_pred are empty")
         places = predictions.shape[:-1]
-        each_place = self.reduction != MEAN and predictions.ndim > 2 and not self.of_batch
+        by_place = self.reduction in ("sum", "none") or np.size(sample_weight) > len(predictions)
+        each_place = by_place and predictions.ndim > 2 and not self.of_batch
         if each_place:
             y_true, predictions = _places(numbers(y_true, len(predictions)), predictions)
         targets = self.targets_by_hand(y_true, predictions.shape[1:], len(predictions))
@@ -91,7 +95,8 @@ class Loss(Fixed):
         if each_place:
             losses = losses.reshape(places)
         if sample_weight is not None:
-            losses = _weighted(losses, sample_weight)
+            weights = _weights(losses, sample_weight)
+            losses = losses * (weights / np.mean(weights) if self.reduction == WEIGHTED else weights)
         if node_of(losses) is not None:
             kept = losses if self.reduction == "none" else getattr(losses, _WORDS[self.reduction])()
             return kept.astype(np.float32)
@@ -163,13 +168,16 @@ def _places(labels: Array, predictions: Array) -> tuple[Array, Array]:
     return labels.reshape(-1, *ones, *last), predictions.reshape(-1, *ones, predictions.shape[-1])
 
 
-def _weighted(losses: Array, sample_weight: Any) -> Array:
+def _weights(losses: Array, sample_weight: Any) -> Array:
+    """One for each of the losses, from one for all, one for each picture, or one for each place."""
+    if np.ndim(sample_weight) == 0:
+        return np.full(losses.shape, number(sample_weight, "sample_weight", -LARGEST))
     weights = numbers(sample_weight, len(losses), "sample_weight").astype(np.float64)
-    if weights.shape != losses.shape and weights.size not in (1, len(losses)):
+    if weights.size == losses.size:
+        return weights.reshape(losses.shape)
+    if weights.size not in (1, len(losses)):
         raise ShapeError(f"sample_weight must be one number a picture, ({len(losses)},), got {weights.shape}")
-    if weights.shape != losses.shape:
-        weights = weights.reshape(-1, *(1,) * (losses.ndim - 1))
-    return losses * weights
+    return np.broadcast_to(weights.reshape(-1, *(1,) * (losses.ndim - 1)), losses.shape)
 
 
 class OwnLoss(Loss):

@@ -197,6 +197,24 @@ class BinaryFocalCrossentropy(_Entries):
         return losses, slopes * p * (1 - p) if self.from_logits else slopes
 
 
+class CategoricalGeneralizedCrossEntropy(RowLoss):
+    """(1 - p^q) / q, p the probability given to the label: near q = 0 cross-entropy, at 1 an absolute error.
+
+    Source: Zhang & Sabuncu 2018, equation 6.
+    """
+
+    def __init__(self, q: float = 0.5, **named: Unpack[Common]) -> None:
+        super().__init__(**named)
+        self.q = above_zero(
+            number(q, "CategoricalGeneralizedCrossEntropy: q", 0.0, 1.0), "CategoricalGeneralizedCrossEntropy: q"
+        )
+
+    def rows(self, t: Array, y: Array) -> tuple[Array, Array]:
+        p = (t * y).sum(axis=1)
+        slope = -(np.maximum(p, EPSILON) ** (self.q - 1))
+        return (1 - np.maximum(p, 0) ** self.q) / self.q, slope[:, None] * t
+
+
 class CategoricalFocalCrossentropy(RowLoss):
     """sum over k of -alpha * t * (1 - p)^gamma * log p.
 
@@ -281,10 +299,3 @@ class Tversky(_Overlap):
 
 def _signs(t: Array) -> Array:
     return 2 * t - 1 if ((t == 0) | (t == 1)).all() else t
-
-
-ROW_LOSSES: tuple[type[Loss], ...] = (
-    MeanAbsolutePercentageError, MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, Hinge, SquaredHinge,
-    CategoricalHinge, KLDivergence, CosineSimilarity, BinaryFocalCrossentropy, CategoricalFocalCrossentropy, Dice,
-    Tversky,
-)  # fmt: skip

@@ -2,7 +2,7 @@
 
 functions.py: of whole arrays, `accuracy(labels, predictions)`. The others are objects, Keras's, which take batch after
 batch: metric.py says what they are; means.py: means over pictures; confusion.py: counts of right and wrong; overlap.py:
-intersection over union.
+intersection over union; constrained.py: the best threshold; regression.py: numbers beside each other.
 """
 
 from __future__ import annotations
@@ -12,148 +12,26 @@ from typing import Any
 
 from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.metrics.confusion import (
-    AUC,
-    F1Score,
-    FalseNegatives,
-    FalsePositives,
-    FBetaScore,
-    Precision,
-    Recall,
-    TrueNegatives,
-    TruePositives,
-)
-from pellucid.metrics.functions import (
-    MAX_CLASSES,
-    THRESHOLD,
-    Calibration,
-    accuracy,
-    calibration,
-    classes_of,
-    confident_mistakes,
-    confusion_matrix,
-    exact_match,
-    f1_of,
-    iou,
-    iou_of,
-    label_counts,
-    mean_iou,
-    pixel_accuracy,
-    pixel_counts,
-    precision,
-    recall,
-    top_k,
-)
-from pellucid.metrics.means import (
-    Accuracy,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    KLDivergence,
-    LogCoshError,
-    Mean,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanMetricWrapper,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    RootMeanSquaredError,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    SquaredHinge,
-    Sum,
-    TopKCategoricalAccuracy,
-)
-from pellucid.metrics.metric import Metric, snake_case
-from pellucid.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pellucid.metrics import functions, names
+from pellucid.metrics.functions import *  # noqa: F403 (each is named there)
+from pellucid.metrics.means import MeanMetricWrapper as MeanMetricWrapper
+from pellucid.metrics.metric import Metric as Metric
+from pellucid.metrics.metric import snake_case
+from pellucid.metrics.names import *  # noqa: F403 (each object is named once, there)
 
-OBJECTS: tuple[type[Metric], ...] = (
-    AUC, Accuracy, BinaryAccuracy, BinaryCrossentropy, BinaryIoU, CategoricalAccuracy, CategoricalCrossentropy,
-    CategoricalHinge, CosineSimilarity, F1Score, FBetaScore, FalseNegatives, FalsePositives, Hinge, IoU, KLDivergence,
-    LogCoshError, Mean, MeanAbsoluteError, MeanAbsolutePercentageError, MeanIoU, MeanSquaredError,
-    MeanSquaredLogarithmicError, OneHotIoU, OneHotMeanIoU, Poisson, Precision, Recall, RootMeanSquaredError,
-    SparseCategoricalAccuracy, SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SquaredHinge, Sum,
-    TopKCategoricalAccuracy, TrueNegatives, TruePositives,
-)  # fmt: skip
-"""Keras's classes."""
+OBJECTS: dict[str, type[Metric]] = {name: value for name, value in vars(names).items() if isinstance(value, type)}
+"""Keras's classes by name."""
 
-__all__ = [
-    "AUC",
-    "MAX_CLASSES",
-    "OBJECTS",
-    "THRESHOLD",
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "BinaryIoU",
-    "Calibration",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "F1Score",
-    "FBetaScore",
-    "FalseNegatives",
-    "FalsePositives",
-    "Hinge",
-    "IoU",
-    "KLDivergence",
-    "LogCoshError",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanIoU",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Metric",
-    "OneHotIoU",
-    "OneHotMeanIoU",
-    "Poisson",
-    "Precision",
-    "Recall",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SquaredHinge",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "TrueNegatives",
-    "TruePositives",
-    "accuracy",
-    "calibration",
-    "classes_of",
-    "confident_mistakes",
-    "confusion_matrix",
-    "exact_match",
-    "f1_of",
-    "get",
-    "iou",
-    "iou_of",
-    "label_counts",
-    "mean_iou",
-    "pixel_accuracy",
-    "pixel_counts",
-    "precision",
-    "recall",
-    "top_k",
-]  # fmt: skip
+__all__ = sorted([*OBJECTS, *functions.__all__, "MeanMetricWrapper", "Metric", "OBJECTS", "get"])
 
 NAMES: dict[str, type[Metric]] = {
-    **{cls.named or snake_case(cls.__name__): cls for cls in OBJECTS},
-    "mse": MeanSquaredError,
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError,
-    "rmse": RootMeanSquaredError,
-    "log_cosh": LogCoshError,
+    **{cls.named or snake_case(name): cls for name, cls in OBJECTS.items()},
+    "mse": names.MeanSquaredError,
+    "mae": names.MeanAbsoluteError,
+    "mape": names.MeanAbsolutePercentageError,
+    "msle": names.MeanSquaredLogarithmicError,
+    "rmse": names.RootMeanSquaredError,
+    "log_cosh": names.LogCoshError,
 }
 """Every metric that is an object, by its names."""
 USUAL = ("accuracy", "auc", "f1_score", "mae", "mean_io_u", "mse", "precision", "recall")
@@ -170,15 +48,15 @@ def get(spec: str | Metric | Callable[..., Any] | Mapping[str, Any]) -> Metric:
     if isinstance(spec, type) and issubclass(spec, Metric):
         return spec()
     if isinstance(spec, str):
-        known = {**{cls.__name__.lower(): cls for cls in OBJECTS}, **NAMES}
+        known = {**{name.lower(): cls for name, cls in OBJECTS.items()}, **NAMES}
         cls = known.get(spec) or known.get(spec.lower())
         if cls is None:
             raise unknown_name("metric", spec, USUAL)
-        return cls(name=spec) if cls is not Mean else cls(spec)
+        return cls(name=spec)
     if isinstance(spec, Mapping):
-        if not any(cls.__name__ == spec.get("type") for cls in OBJECTS):
+        if spec.get("type") not in OBJECTS:
             raise ConfigError(f"a stored metric says its type, such as AUC, got {shown(spec.get('type'))}")
-        return described("metric", spec, {cls.__name__: cls for cls in OBJECTS})
+        return described("metric", spec, OBJECTS)
     if callable(spec) and not isinstance(spec, type):
         return MeanMetricWrapper(spec)
     raise ConfigError(f"a metric is a name, a Metric or a function of (y_true, y_pred), got {shown(spec)}")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid._arguments import flag
-from pellucid.errors import ConfigError, shown
+from pellucid.errors import ConfigError, DataError, shown
 from pellucid.metrics.metric import Metric, as_rows, weights_for
 from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number, whole
@@ -21,7 +21,7 @@ UNITS = "units"
 """Under which name the counts of each unit are kept."""
 
 
-class _Counted(Metric):
+class Counted(Metric):
     """(4, thresholds) counts: true positives, false positives, false negatives, true negatives, an answer counting as
     positive above a threshold."""
 
@@ -33,10 +33,17 @@ class _Counted(Metric):
         self._counts = self.add_weight("counts", (4, len(self._limits)))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if self.top_k is not None and np.ndim(y_pred) == 1:  # one picture's answers
+            y_true, y_pred = np.asarray(y_true)[None], np.asarray(y_pred)[None]
         t, y = as_rows(self, y_true, y_pred)
         weights = weights_for(sample_weight, t)
+        for name in ("top_k", "class_id"):
+            asked = getattr(self, name)
+            if asked is not None and asked > y.shape[-1] - (name == "class_id"):
+                raise DataError(f"{self.name}: {name}={asked} of {y.shape[-1]} answers")
         if self.top_k is not None:
-            y = np.where(y >= np.sort(y, axis=-1)[..., -self.top_k, None], y, -np.inf)
+            places = np.argsort(np.argsort(-y, axis=-1, kind="stable"), axis=-1)  # of equal ones the first
+            y = np.where(places < self.top_k, y, -np.inf)
         if self.class_id is not None:
             t, y, weights = (each[..., self.class_id] for each in (t, y, weights))
         self._counts += self._count(t, y, weights)
@@ -63,7 +70,7 @@ def _limits(name: str, given: Any) -> tuple[Any, list[float]]:
     return given, [number(one, f"{name}: thresholds", 0.0, 1.0 + EPSILON) for one in each]
 
 
-class _AtThresholds(_Counted):
+class _AtThresholds(Counted):
     def __init__(
         self,
         thresholds: Any = None,
@@ -81,17 +88,17 @@ class Precision(_AtThresholds):
     """True positives over all that was found."""
 
     def result(self) -> Any:
-        return self._one_or_all(_ratio(self._counts[0], self._counts[0] + self._counts[1]))
+        return self._one_or_all(share(self._counts[0], self._counts[0] + self._counts[1]))
 
 
 class Recall(_AtThresholds):
     """True positives over all that there were."""
 
     def result(self) -> Any:
-        return self._one_or_all(_ratio(self._counts[0], self._counts[0] + self._counts[2]))
+        return self._one_or_all(share(self._counts[0], self._counts[0] + self._counts[2]))
 
 
-class _Count(_Counted):
+class _Count(Counted):
     which: ClassVar[int]
 
     def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
@@ -126,7 +133,7 @@ class TrueNegatives(_Count):
     which = 3
 
 
-class AUC(_Counted):
+class AUC(Counted):
     """The area under a curve through `num_thresholds` points: "ROC", or "PR" of precision over recall.
 
     Between the points the ROC curve is straight, and PR follows Davis & Goadrich's interpolation.
@@ -182,18 +189,18 @@ class AUC(_Counted):
         tp, fp, fn, tn = counts
         if self.curve == "PR":
             return _area_of_precision(tp, fp, fn)
-        recall, fallout = _ratio(tp, tp + fn), _ratio(fp, fp + tn)
+        recall, fallout = share(tp, tp + fn), share(fp, fp + tn)
         return float(((fallout[:-1] - fallout[1:]) * (recall[:-1] + recall[1:]) / 2).sum())
 
 
 def _area_of_precision(tp: Array, fp: Array, fn: Array) -> float:
     found = tp + fp
     dtp, dfound = tp[:-1] - tp[1:], found[:-1] - found[1:]
-    slope = _ratio(dtp, np.maximum(dfound, 0))
+    slope = share(dtp, np.maximum(dfound, 0))
     rest = tp[1:] - slope * found[1:]
     both = (found[:-1] > 0) & (found[1:] > 0)
     ratio = np.where(both, found[:-1] / np.where(both, found[1:], 1), 1.0)
-    return float(_ratio(slope * (dtp + rest * np.log(ratio)), np.maximum(tp[1:] + fn[1:], 0)).sum())
+    return float(share(slope * (dtp + rest * np.log(ratio)), np.maximum(tp[1:] + fn[1:], 0)).sum())
 
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -252,6 +259,6 @@ class F1Score(FBetaScore):
         super().__init__(average, 1.0, threshold, name)
 
 
-def _ratio(part: Array, whole_: Array) -> Array:
+def share(part: Array, whole_: Array) -> Array:
     """0 where the whole is 0."""
     return np.divide(part, whole_, out=np.zeros_like(part), where=whole_ != 0)

@@ -22,6 +22,12 @@ __all__ = [
     "pixel_counts", "precision", "recall", "top_k",
 ]  # fmt: skip
 
+__all__ = [
+    "MAX_CLASSES", "THRESHOLD", "Calibration", "accuracy", "calibration", "classes_of", "confident_mistakes",
+    "confusion_matrix", "exact_match", "f1_of", "iou", "iou_of", "label_counts", "mean_iou", "pixel_accuracy",
+    "pixel_counts", "precision", "recall", "top_k",
+]  # fmt: skip
+
 MAX_CLASSES = 10_000
 """Classes of a confusion matrix, and bins of a calibration: each has a row."""
 
@@ -271,4 +277,4 @@ def _confidences(where: str, labels: Any, probabilities: Any) -> tuple[Array, Ar
 
 def _share(part: Array, whole: Array) -> Array:
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(whole > 0, part / np.maximum(whole, 1), np.nan))
+        return np.asarray(np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan))

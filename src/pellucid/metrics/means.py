@@ -76,7 +76,7 @@ class Sum(Mean):
         return self.total
 
 
-class _MeanOf(Metric):
+class MeanOf(Metric):
     """The mean of `values` over pictures, and over pixels where there are any."""
 
     def __init__(self, name: str | None = None) -> None:
@@ -100,7 +100,7 @@ class _MeanOf(Metric):
         return float(self._total / self._count) if self._count else 0.0
 
 
-class MeanMetricWrapper(_MeanOf):
+class MeanMetricWrapper(MeanOf):
     """The mean of a function of (y_true, y_pred), called with `arguments`, that gives a number for each picture.
 
     Errors: ConfigError for what is no function.
@@ -117,14 +117,14 @@ class MeanMetricWrapper(_MeanOf):
         return np.asarray(self._function(t, y, **self._arguments))
 
 
-class Accuracy(_MeanOf):
+class Accuracy(MeanOf):
     """The share of entries that are equal."""
 
     def values(self, y_true: Any, y_pred: Any) -> Array:
         return np.asarray(np.equal(*as_rows(self, y_true, y_pred)))
 
 
-class BinaryAccuracy(_MeanOf):
+class BinaryAccuracy(MeanOf):
     """The share of units that are on the label's side of `threshold`."""
 
     def __init__(self, name: str | None = None, threshold: float = THRESHOLD) -> None:
@@ -133,10 +133,10 @@ class BinaryAccuracy(_MeanOf):
 
     def values(self, y_true: Any, y_pred: Any) -> Array:
         t, y = as_rows(self, y_true, y_pred)
-        return np.asarray(np.equal(t, y > self.threshold).mean(axis=-1))
+        return np.asarray(np.equal(t, y > self.threshold))
 
 
-class CategoricalAccuracy(_MeanOf):
+class CategoricalAccuracy(MeanOf):
     """The share of pictures whose largest answer is at the label."""
 
     def values(self, y_true: Any, y_pred: Any) -> Array:
@@ -148,7 +148,7 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
     """The same under Keras's second name."""
 
 
-class TopKCategoricalAccuracy(_MeanOf):
+class TopKCategoricalAccuracy(MeanOf):
     """The share of pictures whose label is among the k largest answers; equal answers count for the label."""
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
@@ -165,7 +165,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     """The same under Keras's second name."""
 
 
-class RootMeanSquaredError(_MeanOf):
+class RootMeanSquaredError(MeanOf):
     """The root of the mean of (prediction - label)^2."""
 
     def values(self, y_true: Any, y_pred: Any) -> Array:
@@ -176,7 +176,7 @@ class RootMeanSquaredError(_MeanOf):
         return float(np.sqrt(super().result()))
 
 
-class _MeanLoss(_MeanOf):
+class _MeanLoss(MeanOf):
     """A loss as a metric."""
 
     loss: ClassVar[type[losses.Loss]]
@@ -192,82 +192,25 @@ class _MeanLoss(_MeanOf):
         return {**self._loss.config(), "type": type(self).__name__, "name": self.name}
 
 
-class MeanSquaredError(_MeanLoss):
-    """The mean of (prediction - label)^2."""
-
-    loss = losses.MeanSquaredError
-
-
-class MeanAbsoluteError(_MeanLoss):
-    """The mean of |prediction - label|."""
-
-    loss = losses.MeanAbsoluteError
+def _of(loss: type[losses.Loss], name: str = "", named: str = "") -> type[_MeanLoss]:
+    """The metric of a loss, under its class's name or another. named: what it is recorded under."""
+    about = {"loss": loss, "named": named, "__doc__": f"The loss {loss.__name__} as a metric.", "__module__": __name__}
+    return type(name or loss.__name__, (_MeanLoss,), about)
 
 
-class MeanAbsolutePercentageError(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.MeanAbsolutePercentageError
-
-
-class MeanSquaredLogarithmicError(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.MeanSquaredLogarithmicError
-
-
-class LogCoshError(_MeanLoss):
-    """As the loss LogCosh."""
-
-    loss, named = losses.LogCosh, "logcosh"
-
-
-class Poisson(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.Poisson
-
-
-class KLDivergence(_MeanLoss):
-    """As the loss."""
-
-    loss, named = losses.KLDivergence, "kl_divergence"
-
-
-class Hinge(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.Hinge
-
-
-class SquaredHinge(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.SquaredHinge
-
-
-class CategoricalHinge(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.CategoricalHinge
-
-
-class BinaryCrossentropy(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.BinaryCrossentropy
-
-
-class CategoricalCrossentropy(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.CategoricalCrossentropy
-
-
-class SparseCategoricalCrossentropy(_MeanLoss):
-    """As the loss."""
-
-    loss = losses.SparseCategoricalCrossentropy
+MeanSquaredError = _of(losses.MeanSquaredError)
+MeanAbsoluteError = _of(losses.MeanAbsoluteError)
+MeanAbsolutePercentageError = _of(losses.MeanAbsolutePercentageError)
+MeanSquaredLogarithmicError = _of(losses.MeanSquaredLogarithmicError)
+LogCoshError = _of(losses.LogCosh, "LogCoshError", "logcosh")
+Poisson = _of(losses.Poisson)
+KLDivergence = _of(losses.KLDivergence, named="kl_divergence")
+Hinge = _of(losses.Hinge)
+SquaredHinge = _of(losses.SquaredHinge)
+CategoricalHinge = _of(losses.CategoricalHinge)
+BinaryCrossentropy = _of(losses.BinaryCrossentropy)
+CategoricalCrossentropy = _of(losses.CategoricalCrossentropy)
+SparseCategoricalCrossentropy = _of(losses.SparseCategoricalCrossentropy)
 
 
 class CosineSimilarity(_MeanLoss):
@@ -282,7 +225,7 @@ class CosineSimilarity(_MeanLoss):
 class _MetricFunction:
     """A metric as Keras's function: of each picture, or pixel, by itself."""
 
-    def __init__(self, make: Callable[..., _MeanOf]) -> None:
+    def __init__(self, make: Callable[..., MeanOf]) -> None:
         self._make, self.__name__ = make, make().name
 
     def __call__(self, y_true: Any, y_pred: Any, **arguments: Any) -> Array:

@@ -178,6 +178,8 @@ def weights_for(sample_weight: Any, values: Array) -> Array:
     given = np.asarray(sample_weight, np.float64)
     if given.ndim > 1 and given.shape[-1] == 1 and given.ndim > values.ndim:
         given = given[..., 0]
-    if given.ndim and given.shape[0] != len(values):
+    if given.ndim and given.shape[0] not in (1, len(values)):
         raise DataError(f"{len(values)} pictures but {len(given)} weights; give one to each picture")
+    if given.ndim > values.ndim:  # of what is a mean already
+        given = given.mean(axis=tuple(range(values.ndim, given.ndim)))
     return np.broadcast_to(given.reshape(given.shape + (1,) * (values.ndim - given.ndim)), values.shape)

@@ -3,8 +3,8 @@
 An optimizer holds its settings and nothing else: moments are made by `slots` and kept by whoever trains, so they can
 be saved and resumed. Parameters are flat vectors, changed in place.
 
-`weight_decay` w adds w * parameter to the gradient (L2, as in PyTorch); AdamW shrinks the parameters by
-learning_rate * w instead. Keras shrinks in all of them, which is the same for plain SGD only.
+`weight_decay` w adds w * parameter to the gradient (L2, as in PyTorch); AdamW, and any other with
+`decoupled_weight_decay=True`, shrinks the parameters by learning_rate * w instead, as Keras does in all of them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,33 @@ from typing import Any
 
 from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from pellucid.optimizers.algorithms import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Ftrl,
+    Lion,
+    Momentum,
+    Nadam,
+    Nesterov,
+    RMSprop,
+)
 from pellucid.optimizers.optimizer import Optimizer, Rate
-from pellucid.optimizers.without_kernels import Adamax, Lion, Nadam
 
 __all__ = [
-    "NAMES", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Momentum", "Nadam", "Nesterov",
+    "NAMES", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Momentum", "Nadam", "Nesterov",
     "Optimizer", "RMSprop", "Rate", "from_config", "get",
 ]  # fmt: skip
 
 _MAKERS: dict[str, Callable[..., Optimizer]] = {
-    maker.__name__.lower(): maker for maker in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW)
+    maker.__name__.lower(): maker
+    for maker in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl)
 }
 NAMES = tuple(_MAKERS)
-"""Those that have a kernel, by name; `get` knows the others, too."""
-_MAKERS |= {maker.__name__.lower(): maker for maker in (Adamax, Nadam, Lion)}
+"""All of them, by name."""
 _CLASSES: dict[str, type[Optimizer]] = {maker.__name__: maker for maker in _MAKERS.values() if isinstance(maker, type)}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid._arguments import flag
+from pellucid._fixed import Taken
 from pellucid.ops import Array
 from pellucid.optimizers.optimizer import Clipping, Common, Optimizer, Rate
 
@@ -135,15 +137,8 @@ class Adadelta(Optimizer):
         return {"rho": self.rho, "epsilon": self.epsilon}
 
 
-class Adam(Optimizer):
-    """m, v: running means of g and g^2; p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon).
-
-    Source: Kingma & Ba 2015, the efficient form at the end of section 2, which Keras uses.
-    """
-
-    rule = "adam"
-    moments: ClassVar[tuple[str, ...]] = ("m", "v")
-    decoupled = False
+class _Betas(Optimizer):
+    """With two rates of running means, under the names that their rules have for them."""
 
     def __init__(
         self,
@@ -159,8 +154,35 @@ class Adam(Optimizer):
         self.epsilon = self._number("epsilon", epsilon)
 
     def options(self) -> dict[str, Any]:
-        rates = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
-        return {**rates, "decoupled": self.decoupled}
+        return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+
+
+class Adam(_Betas):
+    """m, v: running means of g and g^2; p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon).
+
+    amsgrad: the largest v until now stands for v, so that steps never grow again.
+
+    Source: Kingma & Ba 2015, the efficient form at the end of section 2, which Keras uses; AMSGrad: Reddi, Kale & Kumar
+        2018, algorithm 2.
+    """
+
+    rule = "adam"
+    moments: ClassVar[tuple[str, ...]] = ("m", "v", "v_max")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **named: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **named)
+        self.amsgrad = flag(amsgrad, f"{type(self).__name__}: amsgrad")
+
+    def slots(self, size: int) -> dict[str, Array]:
+        return {name: vector for name, vector in super().slots(size).items() if self.amsgrad or name != "v_max"}
 
 
 class AdamW(Adam):
@@ -169,8 +191,6 @@ class AdamW(Adam):
     Source: Loshchilov & Hutter 2019, algorithm 2.
     """
 
-    decoupled = True
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -178,6 +198,106 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        amsgrad: bool = False,
         **named: Unpack[Clipping],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **named)
+        decay = self._number("weight_decay", weight_decay)
+        super().__init__(
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            amsgrad,
+            weight_decay=decay,
+            decoupled_weight_decay=True,
+            **named,
+        )
+
+
+class Adamax(_Betas):
+    """m: running mean of g; u = max(b2 * u, |g|); p -= lr / (1 - b1^t) * m / (u + epsilon).
+
+    Source: Kingma & Ba 2015, section 7.1.
+    """
+
+    rule = "adamax"
+    moments: ClassVar[tuple[str, ...]] = ("m", "u")
+
+
+class Nadam(_Betas):
+    """Adam with Nesterov's look ahead; b1 of step t is b1 * (1 - 0.96^t / 2).
+
+    Source: Dozat 2016, algorithm 2, with Keras's schedule of b1.
+    """
+
+    rule = "nadam"
+    moments: ClassVar[tuple[str, ...]] = ("m", "v")
+
+
+class Lion(Optimizer):
+    """p -= lr * sign(b1 * m + (1 - b1) * g); m = b2 * m + (1 - b2) * g.
+
+    Source: Chen et al. 2023, program 1.
+    """
+
+    rule = "lion"
+    moments: ClassVar[tuple[str, ...]] = ("m",)
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        *common: float | None,
+        **named: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, *common, **named)
+        self.beta_1 = self._number("beta_1", beta_1, 1.0)
+        self.beta_2 = self._number("beta_2", beta_2, 1.0)
+
+    def options(self) -> dict[str, Any]:
+        return {"beta1": self.beta_1, "beta2": self.beta_2}
+
+
+class Ftrl(Optimizer):
+    """z += g - (sqrt(s + g^2) - sqrt(s)) / lr * p; s += g^2; p = 0 where |z| is at most l1, else
+    (l1 sign(z) - z) / ((sqrt(s) + beta) / lr + 2 l2); s starts at `initial_accumulator_value`.
+
+    l2_shrinkage adds 2 * l2_shrinkage * p to g in z alone. A learning rate of 0 changes nothing. Keras's
+    learning_rate_power is -0.5, that of the formula.
+
+    Source: McMahan et al. 2013, algorithm 1, with Keras's l2.
+    """
+
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Optimizer.taken,
+        "learning_rate_power": lambda value: value == -0.5 or "only -0.5 is there, the square root of the paper",
+    }
+    rule = "ftrl"
+    moments: ClassVar[tuple[str, ...]] = ("square", "linear")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        *,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **named: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **named)
+        self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
+        self.l1_regularization_strength = self._number("l1_regularization_strength", l1_regularization_strength)
+        self.l2_regularization_strength = self._number("l2_regularization_strength", l2_regularization_strength)
+        shrinkage = self._number("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength)
+        self.l2_shrinkage_regularization_strength = shrinkage
+        self.beta = self._number("beta", beta)
+
+    def slots(self, size: int) -> dict[str, Array]:
+        return {**super().slots(size), "square": np.full(size, self.initial_accumulator_value, np.float32)}
+
+    def options(self) -> dict[str, Any]:
+        penalties = {"l1": self.l1_regularization_strength, "l2": self.l2_regularization_strength}
+        return {**penalties, "l2_shrinkage": self.l2_shrinkage_regularization_strength, "beta": self.beta}

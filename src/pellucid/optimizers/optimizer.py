@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from pellucid import ops, schedules
-from pellucid._arguments import several, word
+from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed, Taken, config_of
 from pellucid.autodiff import tensor
 from pellucid.errors import ConfigError, shown
@@ -36,6 +36,7 @@ class Common(Clipping, total=False):
     """The same with weight decay, where that has no place of its own."""
 
     weight_decay: float | None
+    decoupled_weight_decay: bool
 
 
 class LearningRate(float):
@@ -66,8 +67,10 @@ class Optimizer(Fixed):
     """What all have: a learning rate or a schedule of it, weight decay, and clipping.
 
     lr: another name of learning_rate. decay: of older programs, rate(t) = learning_rate / (1 + decay * t), t in steps.
-    Keras's `name`, and its arguments for averaged weights, scaled losses, gathered gradients and amsgrad at their
-    defaults, are taken and change nothing.
+    weight_decay: how much of each parameter is added to its gradient (L2), or with decoupled_weight_decay, times the
+    learning rate, taken off the parameter itself, as Keras does in all of them.
+    Keras's `name`, and its arguments for averaged weights, scaled losses and gathered gradients at their defaults, are
+    taken and change nothing.
 
     One of ours names its `rule`, an operation of `pellucid.ops`, with the moments and numbers that this takes; one of
     your own may override `update` instead, and then trains without a kernel.
@@ -84,7 +87,6 @@ class Optimizer(Fixed):
         "ema_overwrite_frequency": lambda value: value is None,
         "loss_scale_factor": lambda value: value is None,
         "gradient_accumulation_steps": lambda value: value is None,
-        "amsgrad": lambda value: value is False,
         "jit_compile": lambda value: value is False or value is True,
     }
     assignable = frozenset({"no_decay"})
@@ -109,6 +111,7 @@ class Optimizer(Fixed):
         *,
         lr: float | None = None,
         decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         self.learning_rate = learning_rate if lr is None else lr
         falls = self._number("decay", decay)
@@ -116,6 +119,7 @@ class Optimizer(Fixed):
             start = self._number("learning_rate beside decay", self._learning_rate)
             self.learning_rate = schedules.InverseTimeDecay(start, 1, falls)
         self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
+        self.decoupled_weight_decay = flag(decoupled_weight_decay, f"{type(self).__name__}: decoupled_weight_decay")
         self.clipnorm = self._limit("clipnorm", clipnorm)
         self.clipvalue = self._limit("clipvalue", clipvalue)
         self.global_clipnorm = self._limit("global_clipnorm", global_clipnorm)
@@ -178,7 +182,8 @@ class Optimizer(Fixed):
             raise ConfigError(f"{type(self).__name__}: update needs the moments that slots() gives, got no {missing}")
         moments = {name: slots.get(name) for name in self.moments}
         rates: dict[str, Any] = {"lr": learning_rate, "step": step, "weight_decay": weight_decay}
-        ops.optimizer_update(self.rule, param, grad, moments, **rates, **self.options())
+        decoupled = self.decoupled_weight_decay
+        ops.optimizer_update(self.rule, param, grad, moments, **rates, decoupled=decoupled, **self.options())
 
     def apply_gradients(self, grads_and_vars: Iterable[Any], *_: Any, **__: Any) -> None:
         """One step by gradients that a tape gave: pairs (gradient, variable), as `zip(gradients, variables)`.
@@ -199,9 +204,11 @@ class Optimizer(Fixed):
         """How many such steps it has taken; those of `fit` are the model's."""
         return tensor(np.int64(self._applied.step))
 
-    def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
-        """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""
-        self.no_decay = tuple(dict.fromkeys((*self.no_decay, *several(names, f"{type(self).__name__}: no_decay"))))
+    def exclude_from_weight_decay(self, names: Sequence[str] = (), *, var_names: Sequence[str] = ()) -> None:
+        """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words, which
+        Keras calls var_names."""
+        words = (word for given in (names, var_names) for word in several(given, f"{type(self).__name__}: no_decay"))
+        self.no_decay = tuple(dict.fromkeys((*self.no_decay, *words)))
 
     def weight_decay_of(self, name: str) -> float:
         """The decay of the parameter of this name: `weight_decay`, or 0 where it is excluded."""

@@ -18,6 +18,8 @@ from pellucid.plan.work import Work
 def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """An activation by itself; it overwrites its input where neither the layer before nor its gradient reads it."""
     after = activation_of(layers[0])
+    if after is None and layers[0].nonlinearity != Softmax.nonlinearity:
+        return None
     if after is None:
         return _softmax(context, layers, before, before.y.ndim - 2)
     kind, numbers = after

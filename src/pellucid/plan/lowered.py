@@ -201,17 +201,18 @@ Lower = Callable[..., Lowered | None]
 
 
 def activation_of(layer: Layer) -> tuple[str, Numbers] | None:
-    """(kind, numbers) of what acts on each number alone; None for softmax."""
+    """(kind, numbers) of what acts on each number alone; None for softmax and its like."""
     how = layer.nonlinearity
-    return ("linear", {}) if how is None else None if how.kind == "softmax" else (how.kind, how.numbers)
+    return ("linear", {}) if how is None else None if how.mixes else (how.kind, how.numbers)
 
 
 def activation_behind(layer: Layer, after: tuple[Layer, ...]) -> tuple[str, Numbers] | None:
     """(kind, numbers) of what acts on a layer's result: its own activation, perhaps softmax, or the layer `after` it.
 
-    None where both do, or where the layer after it is a softmax.
+    None where both do, where the layer after it is a softmax, and for what has no kernel.
     """
     if after:
         return activation_of(after[0]) if layer.nonlinearity is None else None
     how = layer.nonlinearity
-    return ("linear", {}) if how is None else (how.kind, how.numbers)
+    softmax = how is not None and how.kind == "softmax"
+    return ("softmax", {}) if softmax else activation_of(layer)

@@ -101,7 +101,15 @@ def _update(
     if native.available and optimizer.rule and not is_own(optimizer):  # one of a user's own may override anything
         vectors = [moments.get(name) for name in optimizer.moments]
         kernel = getattr(native, optimizer.rule)
-        return kernel(param, grad, *vectors, control, weight_decay=decay, **optimizer.options())  # type: ignore[no-any-return]
+        return kernel(  # type: ignore[no-any-return]
+            param,
+            grad,
+            *vectors,
+            control,
+            weight_decay=decay,
+            decoupled=optimizer.decoupled_weight_decay,
+            **optimizer.options(),
+        )
 
     def update(n: int) -> None:
         optimizer.update(

@@ -29,22 +29,26 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "hard_silu": ("HardSwish", {}),
     "elu": ("Elu", {"alpha": 1.0}),
     "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+    "exponential": ("Exp", {}),
+    "mish": ("Mish", {}),
 }
-"""Ours -> ONNX's operator, and its attributes with the values that ours has; alpha of the last two is our slope."""
+"""Ours -> ONNX's operator, and its attributes with the values that ours has; alpha of those in SLOPED is our slope."""
 
 SLOPED = ("elu", "leaky_relu")
+ROWS = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
+"""Those that run over an axis."""
 
 
 def activated(writer: Writer, value: Value, how: Nonlinearity | None, axis: int = -1) -> Value:
-    """f(value). axis: that softmax runs over, among ours. Errors: ConfigError for an activation that ONNX lacks."""
+    """f(value). axis: that those of ROWS run over, among ours. Errors: ConfigError for what ONNX lacks."""
     if how is None:
         return value
     name = value.name
     if how.steepness != 1:
         name = writer.node("Mul", name, writer.array(how.steepness, "steepness"))
-    if how.kind == "softmax":
+    if how.kind in ROWS:
         value = writer.settled(value)
-        name = writer.node("Softmax", value.name, axis=value.axes[axis])
+        name = writer.node(ROWS[how.kind], value.name, axis=value.axes[axis])
     elif how.kind in SLOPED:
         name = writer.node(KINDS[how.kind][0], name, alpha=how.numbers["slope"])
     elif how.kind in KINDS:
@@ -91,7 +95,42 @@ def _gelu_tanh(writer: Writer, name: str) -> str:
     return writer.node("Mul", name, writer.node("Sigmoid", writer.node("Mul", name, cubic)))
 
 
-MADE: dict[str, Callable[..., str]] = {"relu6": _bounded, "silu": _silu, "gelu": _gelu, "gelu_tanh": _gelu_tanh}
+def _log_sigmoid(writer: Writer, name: str) -> str:
+    return writer.node("Neg", writer.node("Softplus", writer.node("Neg", name)))
+
+
+def _clipped(writer: Writer, name: str, low: float, high: float) -> str:
+    return writer.node("Clip", name, writer.array(low, "least"), writer.array(high, "most"))
+
+
+def _sparse_plus(writer: Writer, name: str) -> str:
+    """min(max(x + 1, 0), 2)^2 / 4 + max(x - 1, 0)."""
+    one = writer.array(1, "one")
+    inside = _clipped(writer, writer.node("Add", name, one), 0, 2)
+    curve = writer.node("Mul", writer.node("Mul", inside, inside), writer.array(0.25, "quarter"))
+    return writer.node("Add", curve, writer.node("Relu", writer.node("Sub", name, one)))
+
+
+def _squareplus(writer: Writer, name: str, slope: float) -> str:
+    root = writer.node("Sqrt", writer.node("Add", writer.node("Mul", name, name), writer.array(slope, "b")))
+    return writer.node("Mul", writer.node("Add", name, root), writer.array(0.5, "half"))
+
+
+MADE: dict[str, Callable[..., str]] = {
+    "relu6": _bounded,
+    "silu": _silu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "celu": lambda writer, name, slope: writer.node("Celu", name, alpha=slope),
+    "hard_shrink": lambda writer, name, threshold: writer.node("Shrink", name, lambd=threshold),
+    "soft_shrink": lambda writer, name, threshold: writer.node("Shrink", name, lambd=threshold, bias=threshold),
+    "hard_tanh": lambda writer, name: _clipped(writer, name, -1, 1),
+    "log_sigmoid": _log_sigmoid,
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda writer, name: writer.node("HardSigmoid", name, alpha=0.5, beta=0.5),
+    "squareplus": _squareplus,
+    "tanh_shrink": lambda writer, name: writer.node("Sub", name, writer.node("Tanh", name)),
+}
 
 
 def write_activation(writer: Writer, visit: Visit) -> Value:
@@ -112,7 +151,7 @@ def write_prelu(writer: Writer, visit: Visit) -> Value:
 
 # Reading
 
-OURS = {operator: kind for kind, (operator, _) in KINDS.items()} | {"Gelu": "gelu", "Swish": "silu", "Mish": "mish"}
+OURS = {operator: kind for kind, (operator, _) in KINDS.items()} | {"Gelu": "gelu", "Swish": "silu"}
 
 
 def read_activation(reader: Reader, node: Node) -> Held:
@@ -178,6 +217,16 @@ def read_celu(reader: Reader, node: Node) -> Held:
     alpha = float(node.attributes.get("alpha", 1.0))
     held = through(reader, reader.scaled(node.held(), 1 / alpha, 0.0), L.ELU)
     return reader.scaled(held, alpha, 0.0)
+
+
+def read_shrink(reader: Reader, node: Node) -> Held:
+    """Those of ours have the threshold 0.5, and as bias 0 or the threshold."""
+    threshold, bias = float(node.attributes.get("lambd", 0.5)), float(node.attributes.get("bias", 0.0))
+    if bias not in (0, threshold) or threshold <= 0:
+        raise Inexpressible(f"a bias of {bias:g} beside a threshold of {threshold:g}")
+    held = reader.scaled(node.held(), 0.5 / threshold, 0.0)
+    held = through(reader, held, lambda: L.Activation("soft_shrink" if bias else "hard_shrink"))
+    return reader.scaled(held, threshold / 0.5, 0.0)
 
 
 def read_softmax(reader: Reader, node: Node) -> Held:

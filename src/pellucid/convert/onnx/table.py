@@ -60,6 +60,8 @@ ROWS = (
     Row((), None, ("Clip",), activation.read_clip),
     Row((), None, ("ThresholdedRelu",), activation.read_thresholded),
     Row((), None, ("Celu",), activation.read_celu),
+    Row((), None, ("Shrink",), activation.read_shrink),
+    Row((), None, ("Neg",), lambda reader, node: reader.scaled(node.held(), -1.0, 0.0)),
     Row((L.Softmax,), activation.write_softmax, ("Softmax", "LogSoftmax"), activation.read_softmax),
     Row((), None, ("Log",), activation.read_log),
     Row((L.PReLU,), activation.write_prelu, ("PRelu",), activation.read_prelu),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid import layers
+from pellucid.errors import ConfigError
 from pellucid.layers import Layer, Nonlinearity
 from pellucid.layers.graph import Visit
 
@@ -27,8 +28,21 @@ FUNCTIONS: dict[str, str] = {
     "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
     "leaky_relu": "F.leaky_relu({x}, {slope})",
     "elu": "F.elu({x}, {slope})",
+    "celu": "F.celu({x}, {slope})",
+    "exponential": "torch.exp({x})",
+    "hard_shrink": "F.hardshrink({x}, {threshold})",
+    "hard_tanh": "F.hardtanh({x})",
+    "log_sigmoid": "F.logsigmoid({x})",
+    "mish": "F.mish({x})",
+    "soft_shrink": "F.softshrink({x}, {threshold})",
+    "sparse_plus": "(torch.square(({x} + 1).clamp(0, 2)) / 4 + F.relu({x} - 1))",
+    "sparse_sigmoid": "(({x} + 1).clamp(0, 2) / 2)",
+    "squareplus": "(({x} + torch.sqrt({x} * {x} + {slope})) / 2)",
+    "tanh_shrink": "F.tanhshrink({x})",
 }
-"""Of nonlinearities by their kinds; relu6, which has several numbers, and softmax are below."""
+"""Of nonlinearities by their kinds; relu6, which has several numbers, and those of ROWS are below."""
+ROWS = ("softmax", "log_softmax")
+"""Those that run over an axis."""
 
 
 def nonlinear(layer: Layer, visit: Visit) -> tuple[str, ...]:
@@ -36,13 +50,16 @@ def nonlinear(layer: Layer, visit: Visit) -> tuple[str, ...]:
     how = layer.nonlinearity
     if how is None:
         return ()
-    if how.kind == "softmax":
+    if how.kind in ROWS:
         axis = layer.axis if isinstance(layer, layers.Softmax) else -1
-        return (f"F.softmax({{x}}, {axis_of(axis, len(visit.output_shape) + 1)})",)
+        return (f"F.{how.kind}({{x}}, {axis_of(axis, len(visit.output_shape) + 1)})",)
+    if how.kind not in FUNCTIONS and how.kind != "relu6":
+        raise ConfigError(f"{layer.place()}: PyTorch has no {how.kind}; use softmax")
     step = _bounded(how) if how.kind == "relu6" else FUNCTIONS[how.kind]
-    step = step.replace("{slope}", repr(how.numbers.get("slope")))
+    for name, value in how.numbers.items():
+        step = step.replace(f"{{{name}}}", repr(value))
     if how.steepness != 1:
-        step = step.replace("{x}", f"{how.steepness!r} * {{x}}")
+        step = step.replace("{x}", f"({how.steepness!r} * {{x}})")
     return (step if how.amplitude == 1 else f"{how.amplitude!r} * {step}",)
 
 

@@ -1,6 +1,6 @@
 """The end of a training step on a device: penalties, clipping, the optimizer over the vectors, constraints.
 
-The optimizers' formulas are those of `ops.reference` and of `optimizers`, which take tensors as they take arrays.
+The optimizers' formulas are those of `ops.reference`, which take tensors as they take arrays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Update:
                 if (layer.name, name) in at:
                     self._constraints.append((at[layer.name, name], constraint))
         self._spans = list(_spans(weights, optimizer))
-        self.stays_on_device = not self._constraints and bool(optimizer.rule)
+        self.stays_on_device = not self._constraints
         """Whether a step is the device's alone, with learning rate and step as tensors."""
 
     @torch.no_grad()
@@ -61,14 +61,11 @@ class Update:
         for start, end, decay in self._spans:
             vector, gradient = weights.vector[start:end], weights.gradients[start:end]
             moments = {name: moment[start:end] for name, moment in weights.moments.items()}
-            if optimizer.rule:
-                formula: Callable[..., None] = getattr(formulas, optimizer.rule)
-                given = [moments.get(name) for name in optimizer.moments]
-                control = learning_rate, step, 1.0
-                formula(vector, gradient, *given, control, weight_decay=decay, **optimizer.options())
-            else:
-                update: Callable[..., None] = optimizer.update
-                update(vector, gradient, moments, learning_rate=learning_rate, step=step, weight_decay=decay, xp=torch)
+            formula: Callable[..., None] = getattr(formulas, optimizer.rule)
+            given = [moments.get(name) for name in optimizer.moments]
+            control = learning_rate, step, 1.0
+            how = {"weight_decay": decay, "decoupled": optimizer.decoupled_weight_decay, **optimizer.options()}
+            formula(vector, gradient, *given, control, **how)
         for place, constraint in self._constraints:
             parameter, layout = place.view(weights.vector), place.entry.layout
             kept = constraint(layout.read(parameter.cpu().contiguous().numpy()))

@@ -30,22 +30,35 @@ def check_numbers(op: str, *, slope: float = 0.0, threshold: float = 0.0, ceilin
             raise ConfigError(f"{op}: {name} must be at least 0, got {value}; with less the gradient is lost")
 
 
+def _check(op: str, kind: str, numbers: Numbers) -> None:
+    """Errors: ConfigError for an unknown activation, or numbers that it cannot take."""
+    divides = formula(kind).divides
+    check_numbers(op, **numbers)
+    if divides and not numbers.get("slope"):
+        raise ConfigError(f"{op}: {kind} needs a slope above 0, got {numbers.get('slope', 0.0):g}")
+
+
 @options_of(check_numbers)
 def activation(x: Array, kind: str, *, out: Array | None = None, **numbers: Unpack[Numbers]) -> Array:
     """relu max(x, 0); leaky_relu x if x > 0 else slope * x; relu6 min(x, ceiling) if x > threshold else
     slope * (x - threshold); elu x if x > 0 else slope * (exp(x) - 1); sigmoid 1 / (1 + exp(-x)); tanh; selu elu, scaled
     so that mean 0 and variance 1 stay; hard_sigmoid min(max(x / 6 + 1/2, 0), 1); softsign x / (1 + |x|); softplus
     log(1 + exp(x)); silu x * sigmoid(x); hard_silu x * hard_sigmoid(x); gelu x * P(X <= x), X normal; gelu_tanh
-    x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). NaN stays NaN.
+    x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); celu x if x > 0 else slope * (exp(x / slope) - 1); exponential
+    exp(x); hard_shrink 0 where |x| <= threshold else x; soft_shrink x less what of it lies within the threshold;
+    hard_tanh min(max(x, -1), 1); log_sigmoid -log(1 + exp(-x)); mish x * tanh(log(1 + exp(x))); sparse_plus
+    (x + 1)^2 / 4 from -1 to 1, then x; sparse_sigmoid min(max(x / 2 + 1/2, 0), 1); squareplus
+    (x + sqrt(x^2 + slope)) / 2; tanh_shrink x - tanh(x). NaN stays NaN.
 
     Shapes: any; `out` may be x.
-    Errors: ConfigError for an unknown kind or a negative number.
+    Errors: ConfigError for an unknown kind or a negative number, and for a slope of 0 of celu and squareplus.
     Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU); Krizhevsky 2010 (ReLU6); Clevert et al. 2016
         (ELU); Klambauer et al. 2017 (SELU); Elfwing et al. 2018 (SiLU); Howard et al. 2019 (hard_silu, hard_sigmoid);
-        Hendrycks & Gimpel 2016 (GELU, section 2); Dugas et al. 2001 (softplus); Turian et al. 2009 (softsign).
+        Hendrycks & Gimpel 2016 (GELU, section 2); Dugas et al. 2001 (softplus); Turian et al. 2009 (softsign);
+        Barron 2017 (CELU); Donoho & Johnstone 1994 (hard_shrink, soft_shrink); Collobert 2004 (hard_tanh); Misra 2019
+        (Mish); Barron 2021 (squareplus).
     """
-    formula(kind)
-    check_numbers("activation", **numbers)
+    _check("activation", kind, numbers)
     x = array("activation", "x", x)
     y = result("activation", x.shape, (x,), out, in_place=0)
     run("activation", x, y, kind=kind, **numbers)
@@ -58,14 +71,13 @@ def activation_backward(
 ) -> Array:
     """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; relu6 likewise, 0 from the
     ceiling on; elu 1 or y + slope; sigmoid y (1-y); tanh 1-y^2; and so for all but those in
-    `READ_INPUT` (silu, hard_silu, gelu, gelu_tanh), whose y gives no x: they are given x for y.
+    `READ_INPUT` (silu, gelu, mish and the like), whose y gives no x: they are given x for y.
 
     Shapes: dy as y; `out` may be dy.
     Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative number.
     """
     op = "activation_backward"
-    formula(kind)
-    check_numbers(op, **numbers)
+    _check(op, kind, numbers)
     dy, y = arrays(op, dy=dy, y=y)
     expect_shape(op, "dy", dy, y.shape, "it is the gradient of y")
     dx = result(op, y.shape, (dy, y), out, in_place=0)

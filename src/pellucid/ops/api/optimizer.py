@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.errors import ConfigError
 from pellucid.ops.dispatch import expect_axes, expect_shape, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import row
 
 
 def _vectors(op: str, **values: Array | None) -> tuple[Array | None, ...]:
@@ -46,7 +47,7 @@ def optimizer_update(
     weight_decay: float = 0.0,
     **options: Any,
 ) -> None:
-    """The step of any optimizer by its rule, such as "adam": its moments in its order, then the numbers it takes.
+    """The step of any optimizer by its rule, such as "adam": its moments by name, then the numbers it takes.
 
     Shapes: all (parameters,); param and moments are changed.
     Errors: ShapeError or ConfigError if they do not match; ConfigError if step is below 1.
@@ -54,7 +55,7 @@ def optimizer_update(
     op = f"{rule}_update"
     if step < 1:
         raise ConfigError(f"{op}: step counts from 1, got {step}")
-    arrays = _vectors(op, param=param, grad=grad, **moments)
+    arrays = _vectors(op, param=param, grad=grad, **{name: moments.get(name) for name in row(rule).arrays[2:-1]})
     control = np.array([lr, step, 1.0])
     run(rule, *arrays, control, checked=arrays, weight_decay=weight_decay, **options)
 

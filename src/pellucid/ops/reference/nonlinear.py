@@ -25,13 +25,15 @@ class Formula:
     """An activation f(x, *numbers) and its gradient df(dy, y, *numbers) by the result y.
 
     usual: the numbers they take, as a layer has them that says nothing else. reads_input: df is given x for y, for from
-    y it cannot be computed: two x give the same. All others rise, so that a maximum may be taken before them.
+    y it cannot be computed: two x give the same. All others rise, so that a maximum may be taken before them. divides:
+    its slope is divided by, and must be above 0.
     """
 
     f: Callable[..., Array]
     df: Callable[..., Array]
     usual: Numbers = field(default_factory=Numbers)
     reads_input: bool = False
+    divides: bool = False
 
     def taken(self, given: Numbers) -> Iterator[float]:
         """The numbers for f and df, in order."""
@@ -94,6 +96,46 @@ ACTIVATIONS = {
         lambda dy, x: dy * (sigmoid(_cubic(x)) + _times(_cubic_step(x), sigmoid(_cubic(x)) * sigmoid(-_cubic(x)))),
         reads_input=True,
     ),
+    # the rare ones; their gradients all read x
+    "celu": Formula(
+        lambda x, slope: np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0) / slope)),
+        lambda dy, x, slope: dy * np.exp(np.minimum(x, 0) / slope),
+        {"slope": 1.0},
+        reads_input=True,
+        divides=True,
+    ),
+    "exponential": Formula(lambda x: _exp(x), lambda dy, x: dy * _exp(x), reads_input=True),
+    "hard_shrink": Formula(
+        lambda x, threshold: np.where(np.abs(x) <= threshold, 0, x),
+        lambda dy, x, threshold: np.where(np.abs(x) > threshold, dy, 0),
+        {"threshold": 0.5},
+        reads_input=True,
+    ),
+    "hard_tanh": Formula(lambda x: np.clip(x, -1, 1), lambda dy, x: np.where(np.abs(x) < 1, dy, 0), reads_input=True),
+    "log_sigmoid": Formula(lambda x: -np.logaddexp(-x, 0), lambda dy, x: dy * sigmoid(-x), reads_input=True),
+    "mish": Formula(lambda x: _times(x, _mish(x)), lambda dy, x: dy * _mish_step(x), reads_input=True),
+    "soft_shrink": Formula(
+        lambda x, threshold: x - np.clip(x, -threshold, threshold),
+        lambda dy, x, threshold: np.where(np.abs(x) > threshold, dy, 0),
+        {"threshold": 0.5},
+        reads_input=True,
+    ),
+    "sparse_plus": Formula(
+        lambda x: np.where(x >= 1, x, np.square(np.clip(x + 1, 0, 2)) / 4),
+        lambda dy, x: dy * np.clip(x + 1, 0, 2) / 2,
+        reads_input=True,
+    ),
+    "sparse_sigmoid": Formula(
+        lambda x: np.clip(x + 1, 0, 2) / 2, lambda dy, x: np.where(np.abs(x) < 1, dy / 2, 0), reads_input=True
+    ),
+    "squareplus": Formula(
+        lambda x, slope: np.where(x > 0, _square_sum(x, slope), slope / _square_sum(x, slope) / 4),
+        lambda dy, x, slope: dy * np.abs((x > 0) - slope / _square_sum(x, slope) / _hypotenuse(x, slope) / 4),
+        {"slope": 4.0},
+        reads_input=True,
+        divides=True,
+    ),
+    "tanh_shrink": Formula(lambda x: x - np.tanh(x), lambda dy, x: dy * np.tanh(x) ** 2, reads_input=True),
 }
 """By the words of choices.hpp, all but "linear"; a NaN stays one."""
 
@@ -124,6 +166,34 @@ def _cubic_step(x: Array) -> Array:
 def _times(x: Array, factor: Array) -> Array:
     """x * factor, and 0 where the factor is 0, of infinities too."""
     return np.multiply(x, factor, where=factor != 0, out=np.zeros_like(x))
+
+
+def _exp(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # infinity, as the kernel has it
+        return np.asarray(np.exp(x))
+
+
+def _mish(x: Array) -> Array:
+    """tanh(log(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2)."""
+    e = np.exp(np.minimum(x, 20))
+    return np.asarray(e * (e + 2) / (e * (e + 2) + 2))
+
+
+def _mish_step(x: Array) -> Array:
+    """t + x s (1 - t^2), t as above, s the sigmoid of x: the derivative of x t."""
+    e, x = np.exp(np.minimum(x, 20)), np.minimum(x, 20)
+    rest = 2 / (e * (e + 2) + 2)
+    return np.asarray(_mish(x) + _times(x, e / (1 + e) * rest * (1 + _mish(x))))
+
+
+def _hypotenuse(x: Array, b: float) -> Array:
+    """sqrt(x^2 + b), which beyond 1e9 is |x|."""
+    return np.maximum(np.abs(x), np.sqrt(np.square(np.minimum(np.abs(x), 1e9)) + b))
+
+
+def _square_sum(x: Array, b: float) -> Array:
+    """(|x| + sqrt(x^2 + b)) / 2."""
+    return np.asarray((np.abs(x) + _hypotenuse(x, b)) / 2)
 
 
 def _bounded(x: Array, slope: float, threshold: float, ceiling: float) -> Array:

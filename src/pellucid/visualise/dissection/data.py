@@ -201,6 +201,8 @@ def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], bef
     if how.kind == "softmax":
         rivals = _rivals(layer, x, at)
         return {"activation": how.kind, "rivals": rivals, "result": _softmax(before, rivals)}
+    if how.mixes:
+        raise ConfigError(f"{layer.place()}: of {how.kind} no number is taken apart; of a softmax one is")
     if (how.amplitude, how.steepness) == (1, 1):
         return {"activation": how.kind, "numbers": how.numbers, "result": _curve(how, before)}
     numbers = {"amplitude": f"{how.amplitude:g}", "slope": number(how.steepness), "value": number(before)}

@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid import ops
 from pellucid.errors import ConfigError
-from pellucid.layers.activation import without_activation
+from pellucid.layers.activation import activate_backward, without_activation
 from pellucid.layers.graph import INPUT
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, Trace, trace
@@ -200,17 +200,19 @@ def _by_itself(number: Number) -> Terms:
 
 
 def _activation(number: Number) -> Terms:
-    """A slope; of a softmax, for each number q beside it y[q] * ((q is the number) - y of the number)."""
+    """A slope; of a softmax and its like, what each number beside it gives back for a 1: of a softmax, for a number q
+    beside it y[q] * ((q is the number) - y of the number)."""
     how = number.layer.nonlinearity
-    if how is None or how.kind != "softmax":
+    if how is None or not how.mixes:
         return _by_itself(number)
     axes = len(number.at)
     axis = getattr(number.layer, "place_of", lambda count: count - 1)(axes)
     y = np.asarray(number.step.output[number.example], np.float64)
     places = np.repeat(np.array([number.at]), y.shape[axis], axis=0)
     places[:, axis] = np.arange(y.shape[axis])
-    own = places[:, axis] == number.at[axis]
-    return {"places": places, "factors": y[tuple(places.T)] * (own - y[number.at])}
+    row = y[tuple(places.T)]
+    back = activate_backward(np.eye(len(row)), np.tile(row, (len(row), 1)), how)
+    return {"places": places, "factors": back[:, number.at[axis]]}
 
 
 def _dropout(number: Number) -> Terms:

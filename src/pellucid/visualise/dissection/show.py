@@ -144,6 +144,9 @@ WORDS = {
     "delta": "보폭 제곱 평균",
     "m": "m",
     "v": "v",
+    "u": "u",
+    "v_max": "가장 큰 v",
+    "linear": "선형 항",
     "loss of {label!r}": "{label!r}의 손실",
 }
 """Korean by English."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import ops
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
@@ -105,7 +104,7 @@ def before_activation(step: LayerTrace) -> tuple[Array, Array | None]:
     if how is None:
         return arriving, None
     if _mixes(step):
-        return ops.softmax_backward(arriving, np.asarray(step.output, np.float64)), None
+        return activate_backward(arriving, np.asarray(step.output, np.float64), how), None
     kept = step.output
     if how.reads_input:
         kept = without_activation(layer).forward(step.input, training=step.training)[0]
@@ -116,7 +115,7 @@ def before_activation(step: LayerTrace) -> tuple[Array, Array | None]:
 def _mixes(step: LayerTrace) -> bool:
     """Whether it ends in a softmax that its gradient goes through."""
     how = None if step.layer.role == "activation" or step.joint else step.layer.nonlinearity
-    return how is not None and how.kind == "softmax"
+    return how is not None and how.mixes
 
 
 def summed(step: LayerTrace, examples: Array, parts: dict[str, Any], most: int | None, **of: Any) -> GradientDissection:

@@ -35,7 +35,7 @@ class UpdateDissection(Brief):
 
     formula: the optimizer's own, in words. gradient: of the loss; penalty: what the layer's weight penalty adds to it;
     clipped: what the optimizer's clipping makes of the sum; decay: what weight decay adds to that, or, where it is
-    `decoupled` (AdamW), what it takes off the weight itself. used: what goes into the rule.
+    `decoupled` (as in AdamW), what it takes off the weight itself. used: what goes into the rule.
     moments, updated_moments: before and after, by name. step: from 1.
     """
 
@@ -103,7 +103,7 @@ def dissect_update(
     decay_rate, lr = rule.weight_decay_of(f"{layer}/{parameter}"), rule.learning_rate_at(count - 1)
     grad = np.array([clipped], np.float32)
     rule.update(used, grad, slots, learning_rate=lr, step=count, weight_decay=decay_rate)
-    decoupled = bool(rule.options().get("decoupled", False))
+    decoupled = rule.decoupled_weight_decay
     w, gradient = float(weight[0]), float(gradients[at])
     decay = (lr if decoupled else 1.0) * decay_rate * w
     found = UpdateDissection(
@@ -169,7 +169,14 @@ def _into_the_rule(what: UpdateDissection, decay_rate: float) -> list[Line]:
     if what.decay and not what.decoupled:
         expression = f"{number(what.clipped)} + {number(decay_rate)} · {signed(what.weight)}"
         lines.append(Line("weight decay", expression, what.used))
+    if what.decay and what.decoupled:
+        lines.append(Line("weight decay", f"{number(what.weight)} - {signed(what.decay)}", _start(what)))
     return lines
+
+
+def _start(what: UpdateDissection) -> float:
+    """The weight that the rule begins with."""
+    return what.weight - what.decay * what.decoupled
 
 
 def _mean(name: str, what: UpdateDissection, rate: float, value: str) -> Line:
@@ -178,8 +185,8 @@ def _mean(name: str, what: UpdateDissection, rate: float, value: str) -> Line:
     return Line(name, expression, what.updated_moments[name])
 
 
-def _weight(what: UpdateDissection, step: str, start: float | None = None) -> Line:
-    return Line("weight", f"{number(what.weight if start is None else start)} {step}", what.updated)
+def _weight(what: UpdateDissection, step: str) -> Line:
+    return Line("weight", f"{number(_start(what))} {step}", what.updated)
 
 
 def _sgd(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
@@ -235,13 +242,71 @@ def _adam(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
     rate = lr * float(np.sqrt(1 - beta_2**t)) / (1 - beta_1**t)
     corrected = f"{number(lr)} · sqrt(1 - {number(beta_2)}^{t}) / (1 - {number(beta_1)}^{t})"
     lines.append(Line("corrected rate", corrected, rate))
-    start = what.weight
-    if what.decoupled and what.decay:
-        start -= what.decay
-        lines.append(Line("weight decay", f"{number(what.weight)} - {signed(what.decay)}", start))
+    if "v_max" in what.updated_moments:
+        largest = what.updated_moments["v_max"]
+        lines.append(Line("v_max", f"max({number(what.moments['v_max'])}, {number(v)})", largest))
+        v = largest
     step = f"- {number(rate)} · {signed(m)} / (sqrt({number(v)}) + {number(options['epsilon'])})"
-    return [*lines, _weight(what, step, start)]
+    return [*lines, _weight(what, step)]
 
+
+def _adamax(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
+    beta_1, beta_2, t = options["beta1"], options["beta2"], what.step
+    m, u, rate = what.updated_moments["m"], what.updated_moments["u"], what.learning_rate / (1 - beta_1**t)
+    step = f"- {number(rate)} · {signed(m)} / ({number(u)} + {number(options['epsilon'])})"
+    return [
+        _mean("m", what, beta_1, signed(what.used)),
+        Line("u", f"max({number(beta_2)} · {number(what.moments['u'])}, {number(abs(what.used))})", u),
+        Line("corrected rate", f"{number(what.learning_rate)} / (1 - {number(beta_1)}^{t})", rate),
+        _weight(what, step),
+    ]
+
+
+def _nadam(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
+    beta_1, beta_2, t = options["beta1"], options["beta2"], what.step
+    m, v = what.updated_moments["m"], what.updated_moments["v"] / (1 - beta_2**t)
+    now, after = (beta_1 * (1 - 0.5 * 0.96**at) for at in (t, t + 1))
+    product = float(np.prod([beta_1 * (1 - 0.5 * 0.96**at) for at in range(1, min(t, MOST_FACTORS) + 1)]))
+    ahead = after * m / (1 - product * after) + (1 - now) * what.used / (1 - product)
+    of_m = f"{number(after)} · {signed(m)} / (1 - {number(product)} · {number(after)})"
+    of_g = f"(1 - {number(now)}) · {signed(what.used)} / (1 - {number(product)})"
+    return [
+        _mean("m", what, beta_1, signed(what.used)),
+        _mean("v", what, beta_2, f"{signed(what.used)}²"),
+        Line("step", f"{of_m} + {of_g}", ahead),
+        _weight(
+            what,
+            f"- {number(what.learning_rate)} · {signed(ahead)} / (sqrt({number(v)}) + {number(options['epsilon'])})",
+        ),
+    ]
+
+
+def _lion(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
+    before, rate = what.moments["m"], options["beta1"]
+    step = rate * before + (1 - rate) * what.used
+    return [
+        Line("step", f"{number(rate)} · {signed(before)} + {number(1 - rate)} · {signed(what.used)}", step),
+        _mean("m", what, options["beta2"], signed(what.used)),
+        _weight(what, f"- {number(what.learning_rate)} · {signed(float(np.sign(step)))}"),
+    ]
+
+
+def _ftrl(what: UpdateDissection, options: Mapping[str, Any]) -> list[Line]:
+    before, square, lr, w = what.moments["square"], what.updated_moments["square"], what.learning_rate, _start(what)
+    z, l1, shrinkage = what.updated_moments["linear"], options["l1"], options["l2_shrinkage"]
+    shrunk = f" + 2 · {number(shrinkage)} · {signed(w)}" if shrinkage else ""
+    pull = f"(sqrt({number(square)}) - sqrt({number(before)})) / {number(lr)} · {signed(w)}"
+    beyond = float(np.clip(z, -l1, l1)) - z
+    curvature = f"(sqrt({number(square)}) + {number(options['beta'])}) / {number(lr)} + 2 · {number(options['l2'])}"
+    return [
+        Line("square", f"{number(before)} + {signed(what.used)}²", square),
+        Line("linear", f"{signed(what.moments['linear'])} + {signed(what.used)}{shrunk} - {pull}", z),
+        Line("weight", f"{signed(beyond)} / ({curvature})", what.updated),
+    ]
+
+
+MOST_FACTORS = 10_000
+"""Of a product of numbers below 1: with more it is 0."""
 
 _LINES: dict[str, Callable[[UpdateDissection, Mapping[str, Any]], list[Line]]] = {
     "sgd": _sgd,
@@ -249,5 +314,9 @@ _LINES: dict[str, Callable[[UpdateDissection, Mapping[str, Any]], list[Line]]] =
     "rmsprop": _rmsprop,
     "adadelta": _adadelta,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "lion": _lion,
+    "ftrl": _ftrl,
 }
 """The lines of an update, by the optimizer's rule."""
