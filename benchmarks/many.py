@@ -231,7 +231,7 @@ def namespaces(count: int, megabits: int) -> Iterator[list[list[str]]]:
             ip(f"ip -n {name} addr add 10.77.0.{i + 1}/24 dev eth0")
             for device in ("lo", "eth0"):
                 ip(f"ip -n {name} link set {device} up")
-            ip(f"ip netns exec {name} tc qdisc add dev eth0 root tbf rate {megabits}mbit burst 64kb latency 200ms")
+            ip(f"ip netns exec {name} tc qdisc add dev eth0 root tbf rate {megabits}mbit burst 32kb latency 10ms")
         yield [["ip", "netns", "exec", name] for name in names]
     finally:
         for i, name in enumerate(names):

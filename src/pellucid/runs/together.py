@@ -118,6 +118,7 @@ def agree_on(
             "layers": network.facts().get("layers"),
             "weights at the start": hashlib.sha256(network.parameters.vector.data).hexdigest()[:16],
         },
+        dict.fromkeys(kernels, ", or give mixed=True: then the last bits depend on who computes what"),
     )
 
 

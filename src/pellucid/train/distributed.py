@@ -187,8 +187,8 @@ def add_up(own: Array, rank: int, world: int, swap: Swap) -> None:
         swap(own, None, partner)
 
 
-def agree(processes: Processes, facts: Mapping[str, Any]) -> None:
-    """Compare what must be alike, as plain data by name.
+def agree(processes: Processes, facts: Mapping[str, Any], remedies: Mapping[str, str] | None = None) -> None:
+    """Compare what must be alike, as plain data by name. remedies: what helps besides, by name.
 
     Errors: ConfigError, in all of them, naming the first that differs from rank 0, and in what.
     """
@@ -197,7 +197,8 @@ def agree(processes: Processes, facts: Mapping[str, Any]) -> None:
     for rank, (host, other) in enumerate(others, 1):
         for name in {**first, **other}:
             if first.get(name) != other.get(name):
+                also = (remedies or {}).get(name, "")
                 raise ConfigError(
                     f"process {rank} of {processes.world}, on {host}, has {name} {other.get(name)!r}, process 0, on "
-                    f"{first_host}, {first.get(name)!r}; start all alike"
+                    f"{first_host}, {first.get(name)!r}; start all alike{also}"
                 )

@@ -117,12 +117,15 @@ class Gloo:
         return box[0]
 
     def _swap(self, own: Array | None, other: Array | None, rank: int) -> None:
-        """Send one array and receive another, both in the memory where they lie."""
+        """Send one array and receive another, both in the memory where they lie.
+
+        The receiving is asked for first: otherwise gloo sends one after the other, in twice the time.
+        """
         from torch import from_numpy
 
         def swap() -> None:
-            work = [] if own is None else [self._distributed.isend(from_numpy(own), rank)]
-            work += [] if other is None else [self._distributed.irecv(from_numpy(other), rank)]
+            work = [] if other is None else [self._distributed.irecv(from_numpy(other), rank)]
+            work += [] if own is None else [self._distributed.isend(from_numpy(own), rank)]
             for item in work:
                 item.wait()
 
