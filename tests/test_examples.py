@@ -34,6 +34,14 @@ class Expected:
 
 
 EXPECTED = {
+    "alexnet_in_two": Expected(
+        ("alexnet_in_two.png",),
+        (
+            r"^417,738 parameters, 208,869 in each process$",
+            r"^2,688 numbers of a picture go from each process to the other",
+            r"^after 5 steps that moved weights by up to 0\.0[1-9] the halves are the whole's, to \de-(0[7-9]|1\d)$",
+        ),
+    ),
     "cifar_net": Expected(
         ("cifar_net.png",),
         (r"^1,451,314 parameters, 2,304 numbers flattened$", r"^162,946 parameters trained, [89]\d\.\d% of the test"),
