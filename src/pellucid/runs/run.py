@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -218,7 +219,7 @@ def train_run(
     # The folder, only now: whatever is wrong with the arguments has been said.
     place = None if out is None else path_of(out, "out")
     made = "" if processes.rank else str(make_run_folder(place, name, data_name))
-    folder = Inside(Path(processes.share(made.encode()).decode()))
+    folder = Inside(Path(os.fsdecode(processes.share(os.fsencode(made)))))
     training = {
         **config.to_json(),
         "optimizer": network.optimizer.config(),

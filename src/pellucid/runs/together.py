@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._text import printable
 from pellucid.errors import PellucidError
 from pellucid.files import tensor_file
 from pellucid.files.inside import Inside
@@ -56,7 +57,7 @@ def begun_before(processes: Processes, out: Path | None, facts: dict[str, Any]) 
                 same = record.get("command") == facts["command"]
                 if same and (out is not None or record.get("launcher") == facts["launcher"]):
                     found = str(folder)
-    found = processes.share(found.encode()).decode()
+    found = os.fsdecode(processes.share(os.fsencode(found)))
     return Path(found) if found else None
 
 
@@ -131,7 +132,7 @@ def share_saved(processes: Processes, saved: Saved | None, record: Mapping[str, 
         return saved, dict(record)
     if saved is not None:
         data = tensor_file.to_bytes(
-            saved.tensors, {"path": str(saved.path), "record": dict(record), "facts": dict(saved.facts)}
+            saved.tensors, {"path": printable(str(saved.path)), "record": dict(record), "facts": dict(saved.facts)}
         )
     tensors, given = tensor_file.from_bytes(processes.share(data))
     if saved is None:
