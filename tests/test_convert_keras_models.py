@@ -228,14 +228,13 @@ def test_the_command_line_imports_a_whole_model(command: Any, tmp_path: Path) ->
     ("layer", "words"),
     [
         (lambda: KL.Lambda(lambda x: x * 2, name="twice"), "Lambda 'twice': programs in a file are not run"),
-        (lambda: KL.Dot(axes=1, name="m"), "Dot 'm': they have no counterpart"),
+        (lambda: KL.EinsumDense("abcd,de->abce", (12, 10, 2), name="m"), "EinsumDense 'm': they have no counterpart"),
         (lambda: KL.Dropout(0.5, noise_shape=(None, 1, 1, 3), name="n"), "Dropout 'n': noise_shape"),
     ],
 )
 def test_what_has_no_counterpart_is_named(layer: Callable[[], Any], words: str, tmp_path: Path) -> None:
     inputs = keras.Input(SHAPE)
-    made = layer()
-    keras.Model(inputs, made([inputs, inputs] if isinstance(made, KL.Dot) else inputs)).save(tmp_path / "m.keras")
+    keras.Model(inputs, layer()(inputs)).save(tmp_path / "m.keras")
     with pytest.raises(CheckpointError, match=words):
         pellucid.load(tmp_path / "m.keras")
 
@@ -251,3 +250,18 @@ def test_weights_alone_are_said_to_be_that(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((4,)), KL.Dense(2)]).save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(CheckpointError, match="holds weights alone, and no network"):
         pellucid.load(tmp_path / "m.weights.h5")
+
+
+def test_losses_that_are_functions_come_along_and_rows_are_scaled(tmp_path: Path) -> None:
+    theirs = keras.Sequential([keras.Input((5, 4)), KL.Flatten(), KL.Dense(3, activation="softmax")])
+    theirs.compile("adam", keras.losses.sparse_categorical_crossentropy)
+    theirs.save(tmp_path / "rows.keras")
+    model, report = convert.import_network(tmp_path / "rows.keras", scaling="plain")
+    assert not report.notes and model.compiled_config()["loss"]["type"] == "CategoricalCrossentropy"
+    levels = RNG.integers(0, 256, (2, 5, 4)).astype(np.uint8)
+    expected = theirs.predict(levels / np.float32(255), verbose=0)
+    np.testing.assert_allclose(model.predict(levels), expected, rtol=1e-5)
+    pictures = keras.Sequential([keras.Input((5, 4, 3)), KL.Flatten()])
+    pictures.save(tmp_path / "pictures.keras")
+    assert convert.import_network(tmp_path / "pictures.keras")[1].notes
+    assert not convert.import_network(tmp_path / "pictures.keras", scaling="raw")[1].notes

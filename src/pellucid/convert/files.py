@@ -10,7 +10,7 @@ from pathlib import Path
 from pellucid._arguments import path_of
 from pellucid._progress import work_bar
 from pellucid.convert import architecture, json_network, keras_model
-from pellucid.convert.network import Read
+from pellucid.convert.network import UNSAID, Read
 from pellucid.convert.onnx import file as onnx
 from pellucid.convert.published import choose
 from pellucid.convert.source import digests
@@ -95,7 +95,7 @@ def import_network(
         numbers=sum(array.size for array in weights),
         fresh=(),
         scaling=read.scaling if scaling is None else named,
-        notes=read.notes,
+        notes=tuple(note for note in read.notes if scaling is None or note != UNSAID),
     )
 
 

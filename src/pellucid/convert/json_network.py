@@ -35,9 +35,10 @@ def read(path: Path) -> Read:
         model = draft.network("convnetjs")
         return Read(model, "ConvNetJS network (.json)", "raw", (*left, *take_pixels(model)))
     if architecture.fits(content):
+        whose = " of Keras's" if "class_name" in content else ""
         raise CheckpointError(
-            f"{path}: describes a network without weights; give the file that has them, and this as its network: "
-            f"pellucid import FILE --as {path}"
+            f"{path}: describes a network{whose} without weights; give the file that has them, and this as its "
+            f"network: pellucid import FILE --as {path}"
         )
     raise CheckpointError(
         f"{path}: is no network of TensorFlow.js (modelTopology) or ConvNetJS (layers with layer_type)"

@@ -21,6 +21,8 @@ from pellucid.model.file import MAX_GROWTH, SPARE_WEIGHTS
 from pellucid.ops.geometry import Array, Shape
 
 MAX_LISTED = 4
+UNSAID = "pixels from 0 to 255 go in as they are; if it learned from others, import it with --scaling plain (by 255)"
+"""What is said where neither the file nor anybody else says how pictures are scaled."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ def take_pixels(model: Model) -> list[str]:
     model.preprocessing = Preprocessing(scale=1.0, size=(height, width), resize="stretch", channels=known)
     if any(node.layer.role == "rescaling" and INPUT in node.inputs for node in model.graph.nodes):
         return []
-    return [
-        "pixels from 0 to 255 go in as they are; if it learned from others, import it with --scaling plain (by 255)"
-    ]
+    return [UNSAID]
 
 
 @dataclass(frozen=True)
