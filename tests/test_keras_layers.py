@@ -11,24 +11,25 @@ from pellucid.layers.constraint import MaxNorm
 
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
-    "target_shape": (2, -1), "height": 4, "width": 5,
+    "target_shape": (2, -1), "height": 4, "width": 5, "axes": -1, "n": 3, "output_size": 3, "start": 1,
     "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
 }  # fmt: skip
 WITHOUT = {
-    *("Input", "LocalResponseNorm", "Padding2D", "RBF", "ScaledTanh", "Subsampling2D", "TableConv2D"),
+    *("Input", "RBF", "ScaledTanh", "Slice", "Subsampling2D", "TableConv2D"),
 }
 """Layers of ours that Keras has under no name."""
 
 
-def example(cls: type[Layer]) -> Layer:
-    """A layer of this class with the arguments that it must have."""
-    needed = {**NEEDED, "scale": 0.5} if cls is layers.Rescaling else NEEDED
+def example(row: Row) -> Layer:
+    """A layer of this row with the arguments that it must have, padding that Keras has not among them."""
+    cls, needed = row.ours, {**NEEDED, **({"padding": 1} if row.registered else {})}
+    needed |= {"scale": 0.5} if cls is layers.Rescaling else {}
     return cls(**{name: value for name, value in needed.items() if name in BY_OURS[cls].arguments})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.ours.__name__)
 def test_a_config_for_keras_is_read_as_the_same_layer(row: Row) -> None:
-    layer = example(row.ours)
+    layer = example(row)
     found, config = config_of(layer)
     arguments, left = arguments_of(row, modern(row, config))
     assert found is row
