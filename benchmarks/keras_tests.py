@@ -46,6 +46,8 @@ EXPLAINED = {
         f"ConvBasicTest.test_enable_lora_conv3d_kernel_size{size}_strides{stride}": "layers of volumes are not here"
         for size, stride in ((2, 2), (3, 1))
     },
+    "AdaptivePooling1DLayerTest.test_max_pooling_get_config": "a series has a number where Keras has a tuple of one",
+    "AdaptivePooling2DLayerTest.test_max_pooling_get_config": "get_config has no data_format, which is channels_last",
     "InputLayerTest.test_input_error2": "a batch size changes nothing here, said once or twice",
     "InputLayerTest.test_input_shape_deprecated": "the older word input_shape is taken without a warning",
     "GroupNormalizationTest.test_undefined_dim_error": "channels that are not known are refused when pictures come",

@@ -50,10 +50,11 @@ class Batched:
         return config_of(cast("Layer", self))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that `from_config` makes the same layer of; one of your own adds its own to them."""
+        """The arguments that `from_config` makes the same layer of, sizes as tuples; one of your own adds its own."""
         arguments = self.config()
         del arguments["type"]
-        return {name: value for name, value in arguments.items() if name != "input_shape" or value is not None}
+        kept = {name: value for name, value in arguments.items() if name != "input_shape" or value is not None}
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
