@@ -26,5 +26,5 @@ def test_weights_go_into_a_file_and_come_back(tmp_path: Path) -> None:
     second.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(first.predict(x), second.predict(x))
     assert second.preprocessing == before
-    with pytest.raises(ConfigError, match=r"ends in \.weights\.h5, got 'm\.h5'"):
-        first.save_weights(tmp_path / "m.h5")
+    with pytest.raises(ConfigError, match=r"ends in \.weights\.h5, got 'm\.pt'"):
+        first.save_weights(tmp_path / "m.pt")
