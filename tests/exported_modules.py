@@ -77,7 +77,13 @@ def activations() -> Model:
     return Model(inputs, L.Concatenate()([kind(inputs) for kind in [*kinds, L.Softmax(axis=1)]]), "activations")
 
 
-SERIES = [L.SpatialDropout1D(0.2), L.ZeroPadding1D((0, 2)), L.UpSampling1D(3), L.Cropping1D((1, 4))]
+SERIES = [
+    L.SpatialDropout1D(0.2),
+    L.AlphaDropout(0.1),
+    L.ZeroPadding1D((0, 2)),
+    L.UpSampling1D(3),
+    L.Cropping1D((1, 4)),
+]
 SMALL: dict[str, Any] = {
     "borders": [
         *(L.Input((9, 8, 2)), L.Padding2D((1, 2), "reflect"), L.Conv2D(3, (3, 2), 2, padding="same"), L.ELU(0.7)),
