@@ -226,6 +226,30 @@ def test_a_networks_values_are_calculated_with() -> None:
         ops.mean(inputs, axis=0)
 
 
+def test_a_tape_goes_through_every_activation() -> None:
+    torch, ours = pytest.importorskip("torch"), keras.activations
+    from torch_curves import CURVES, ROWS, functional
+
+    pairs = [(getattr(ours, name), curve) for name, curve in {**CURVES, **ROWS}.items() if name != "gelu_tanh"]
+    pairs += [
+        (lambda x: ours.gelu(x, True), CURVES["gelu_tanh"]),
+        (lambda x: ours.celu(x, 2), lambda x: CURVES["celu"](x, 2)),
+        (lambda x: ours.hard_shrink(x, 0.3), lambda x: CURVES["hard_shrink"](x, 0.3)),
+        (lambda x: ours.soft_shrink(x, 0.3), lambda x: CURVES["soft_shrink"](x, 0.3)),
+        (lambda x: ours.squareplus(x, 3), lambda x: CURVES["squareplus"](x, 3)),
+        (lambda x: ours.threshold(x, 0.2, -1), lambda x: functional.threshold(x, 0.2, -1)),
+        (lambda x: ours.glu(x, 1), lambda x: functional.glu(x, 1)),
+        (lambda x: ours.log_softmax(x, 1), lambda x: functional.log_softmax(x, 1)),
+    ]
+    for function, curve in pairs:
+        x, y = tf.Variable(X[:3]), torch.tensor(X[:3], requires_grad=True)
+        slopes = RNG.normal(size=curve(y).shape).astype(np.float32)
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(function(x) * slopes)
+        (curve(y) * torch.tensor(slopes)).sum().backward()
+        np.testing.assert_allclose(tape.gradient(total, x), y.grad, atol=2e-5, err_msg=function.__name__)
+
+
 def test_checkpoints_of_steps(tmp_path: Path) -> None:
     model, other = network(), network()
     steps(model, keras.optimizers.SGD(0.1), SCORES)

@@ -8,29 +8,27 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from pellucid import ops
 from pellucid.errors import ConfigError, shown
 from pellucid.keras.tensor import tensor
 from pellucid.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Softmax
-from pellucid.layers.activation import ACTIVATIONS, standardize_activation
+from pellucid.layers.activation import ACTIVATIONS, Elementwise, standardize_activation
 from pellucid.layers.symbolic import is_symbolic
+from pellucid.layers.traits import Nonlinearity
 from pellucid.ops.geometry import above_zero, whole
-from pellucid.ops.table import Numbers
 
 Function = Callable[..., Any]
 
 
 def applied(layer: Layer, x: Any) -> Any:
-    """What a layer without weights gives for a value of a network, or for an array of any shape."""
+    """What a layer without weights gives for a value of a network, or for an array of any shape; a tape records it."""
     if is_symbolic(x):
         return layer(x)
-    array = np.asarray(x, np.float32)
-    rows = array.reshape(1, -1) if array.ndim < 2 else array
-    return tensor(layer.forward(np.ascontiguousarray(rows))[0].reshape(array.shape))
+    array = tensor(x)
+    return layer(array.reshape(1, -1) if array.ndim < 2 else array).reshape(array.shape)
 
 
 def _named(name: str, *, called: str | None = None) -> Function:
@@ -90,19 +88,28 @@ def squareplus(x: Any, b: float = 4) -> Any:
     return _scaled("squareplus", x, "slope", above_zero(b, "squareplus: b"), math.sqrt(b) / 2)
 
 
+class _Numbered(Elementwise):
+    """An activation with a number that no layer takes."""
+
+    nonlinearity: Nonlinearity | None = None
+
+    def __init__(self, how: Nonlinearity) -> None:
+        super().__init__()
+        self.nonlinearity = how
+
+
 def _scaled(name: str, x: Any, number: str, value: float, scale: float) -> Any:
     """f with another number than the layer has: of a network's value scale * f(x / scale)."""
     if not is_symbolic(x):
-        numbers = cast(Numbers, {number: value})
-        return tensor(ops.activation(np.ascontiguousarray(x, np.float32), name, **numbers))
+        return applied(_Numbered(Nonlinearity(name, **{number: value})), x)
     return Activation(name)(x) if scale == 1 else Activation(name)(x / scale) * scale
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """x above the threshold, else the default value. Errors: ConfigError for a network's value with a default but 0."""
     if not is_symbolic(x):
-        array = np.asarray(x, np.float32)
-        return tensor(np.where(array <= threshold, np.float32(default_value), array))
+        array = tensor(x).astype(np.float32)
+        return np.where(array <= threshold, np.float32(default_value), array)
     if default_value:
         raise ConfigError(f"threshold: default_value={shown(default_value)} has no layer; ReLU(threshold=...) gives 0")
     return ReLU(threshold=threshold)(x)
@@ -114,12 +121,12 @@ def glu(x: Any, axis: int = -1) -> Any:
         raise ConfigError(
             "glu halves a value, which no layer does; multiply two: Multiply()([a, Activation('sigmoid')(b)])"
         )
-    array = np.asarray(x, np.float32)
+    array = tensor(x).astype(np.float32)
     size = array.shape[whole(axis, "glu: axis", array.ndim - 1, least=-array.ndim)]
     if size % 2:
         raise ConfigError(f"glu needs an even number along axis {axis}, got {size}")
-    first, second = np.split(array, 2, axis)
-    return tensor(first * np.asarray(sigmoid(second)))
+    halves = np.moveaxis(array, axis, 0)
+    return np.moveaxis(halves[: size // 2] * sigmoid(halves[size // 2 :]), 0, axis)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -142,10 +149,9 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
 def _along(name: str, x: Any, axis: int) -> Any:
     if not is_symbolic(x):
-        array = np.asarray(x, np.float32)
+        array = tensor(x)
         axis = whole(axis, f"{name}: axis", array.ndim - 1, least=-array.ndim)
-        array = np.moveaxis(array, axis, -1)
-        return tensor(np.moveaxis(np.asarray(applied(Activation(name), array)), -1, axis))
+        return np.moveaxis(applied(Activation(name), np.moveaxis(array, axis, -1)), -1, axis)
     if axis not in (-1, len(x.shape)):
         raise ConfigError(f"{name}: axis={shown(axis)} must be -1, the last; bring it there by Permute")
     return Activation(name)(x)
