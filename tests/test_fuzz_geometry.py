@@ -75,7 +75,7 @@ def test_a_size_beyond_its_limit_is_refused_before_memory_is_asked_for(what: str
     assert len(str(caught.value)) < 400 and what.split()[0] in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [*HUGE, [[[[[[[]]]]]]], "9" * 5000, np.array([1, 2, 3]), np.array(3)], ids=shown)
+@pytest.mark.parametrize("number", [*HUGE, [[[[[[[]]]]]]], "9" * 5000, np.array([1, 2, 3]), np.array(3.0)], ids=shown)
 def test_nothing_else_is_taken_for_a_size(number: Any) -> None:
     for make in (
         lambda: geometry.pair(number, "strides"),

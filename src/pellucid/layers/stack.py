@@ -14,6 +14,7 @@ from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed
 from pellucid._locks import Turns, building
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
+from pellucid.layers import eager
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
@@ -281,7 +282,8 @@ class Stack(Fixed):
         y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
-        return self.graph.run(y, lambda number, layer, read: layer(read))
+        training = None if eager.current() else False  # also for layers that draw unless they are told so
+        return self.graph.run(y, lambda number, layer, read: layer(read, training=training))
 
     def _handed_over(self, x: Any) -> Any:
         """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""

@@ -68,12 +68,12 @@ def locked(folder: Inside, processes: Processes) -> Iterator[Checkpoints | None]
     Errors: CheckpointError, naming the process, if another training holds them.
     """
     from pellucid.train import Checkpoints
-    from pellucid.train.checkpoints import EVERY_S
 
     if processes.rank:
         yield None
         return
-    checkpoints = Checkpoints(folder / CHECKPOINTS, every_s=OFTEN_S if started_together() else EVERY_S)
+    often = {"every_s": OFTEN_S} if started_together() else {}
+    checkpoints = Checkpoints(folder / CHECKPOINTS, **often)
     with checkpoints.locked(WAIT_S if started_together() else 0.0):
         yield checkpoints
 
