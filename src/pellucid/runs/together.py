@@ -72,8 +72,8 @@ def locked(folder: Inside, processes: Processes) -> Iterator[Checkpoints | None]
     if processes.rank:
         yield None
         return
-    often = {"every_s": OFTEN_S} if started_together() else {}
-    checkpoints = Checkpoints(folder / CHECKPOINTS, **often)
+    place = folder / CHECKPOINTS
+    checkpoints = Checkpoints(place, every_s=OFTEN_S) if started_together() else Checkpoints(place)
     with checkpoints.locked(WAIT_S if started_together() else 0.0):
         yield checkpoints
 
