@@ -73,6 +73,8 @@ def test_callbacks_hear_of_evaluate_and_predict() -> None:
     assert heard.moments[0] == "test" and heard.moments[-1] == judged
     assert [batch for batch, _ in heard.moments[1:-1]] == [0, 1, 2]
     assert heard.moments[-2][1] == pytest.approx(judged["loss"], rel=1e-6)
+    with pytest.raises(ConfigError, match="on_batch is what callbacks are told by"):
+        model.evaluate(X, Y, verbose=0, callbacks=[heard], on_batch=print)
     heard.moments.clear()
     answers = model.predict(X, batch_size=16, callbacks=[heard], verbose=0)
     assert np.array_equal(np.concatenate(heard.moments), answers) and len(heard.moments) == 3

@@ -103,7 +103,7 @@ ROWS: dict[str, Row] = {
     "GlobalAvgPool1D": Row(layers.GlobalAvgPool1D, (8, 3)),
     "GlobalMaxPool1D": Row(layers.GlobalMaxPool1D, (8, 3)),
     "GlobalAvgPool2D-keepdims": Row(lambda: layers.GlobalAvgPool2D(keepdims=True), (6, 5, 3)),
-    "GlobalMaxPool1D-keepdims": Row(lambda: layers.GlobalMaxPool1D(True), (8, 3)),
+    "GlobalMaxPool1D-keepdims": Row(lambda: layers.GlobalMaxPool1D(keepdims=True), (8, 3)),
     "AdaptiveAvgPool2D": Row(lambda: layers.AdaptiveAvgPool2D((3, 2)), (7, 5, 3)),
     "AdaptiveMaxPool2D": Row(lambda: layers.AdaptiveMaxPool2D((3, 4)), (7, 5, 3)),
     "AdaptiveAvgPool1D": Row(lambda: layers.AdaptiveAvgPool1D(3), (8, 3)),

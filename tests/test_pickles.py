@@ -186,7 +186,7 @@ def test_results_come_back_from_a_pickle(name: str) -> None:
     assert repr(copy.deepcopy(thing)) == repr(thing)
 
 
-ENDINGS = [".hdf5", ".HDF5", ".pt", ".pth", ".pkl", ".joblib", ".npz", ".bin", ".tflite", ".v2"]
+ENDINGS = [".hdf5", ".HDF5", ".pt", ".ckpt", ".pkl", ".joblib", ".npz", ".bin", ".tflite", ".v2"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

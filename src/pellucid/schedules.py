@@ -203,8 +203,8 @@ class PiecewiseConstantDecay(_Formula):
         rates = [number(one, f"{name}: values", 0.0) for one in several(self.values, "values")]
         if len(rates) != len(ends) + 1 or ends != sorted(set(ends)):
             raise ConfigError(
-                f"{name}: boundaries must rise, with one value more than boundaries, got {shown(ends)} and "
-                f"{shown(rates)}"
+                f"{name}: boundaries must rise, with one value more than boundaries, got boundaries {shown(ends)} and "
+                f"values {shown(rates)}"
             )
         object.__setattr__(self, "boundaries", tuple(ends))
         object.__setattr__(self, "values", tuple(rates))
@@ -251,9 +251,8 @@ class CosineDecay(_Formula):
     def __post_init__(self) -> None:
         if self.warmup_target is not None:
             number(self.warmup_target, "CosineDecay: warmup_target", 0.0)
-        object.__setattr__(
-            self, "warmup_steps", whole(self.warmup_steps or 0, "CosineDecay: warmup_steps", MAX_STEPS, least=0)
-        )
+        climb = 0 if self.warmup_steps is None else self.warmup_steps
+        object.__setattr__(self, "warmup_steps", whole(climb, "CosineDecay: warmup_steps", MAX_STEPS, least=0))
         super().__post_init__()
 
     def __call__(self, step: int) -> float:

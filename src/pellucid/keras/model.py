@@ -288,7 +288,11 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
                 heard.logs = dict(self.judged_by_steps(*picked))
                 return _judged(heard.logs, return_dict)
-            judged = super().evaluate(*args, **options, **({"heard": heard.batch} if callbacks else {}))
+            if callbacks:
+                if "on_batch" in options:
+                    raise ConfigError("evaluate: on_batch is what callbacks are told by; give one of them")
+                options["on_batch"] = heard.batch
+            judged = super().evaluate(*args, **options)
             heard.logs = {name: judged[name] for name in judged.keys()}  # noqa: SIM118 (it iterates over the numbers)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)

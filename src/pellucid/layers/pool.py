@@ -168,7 +168,7 @@ class GlobalPool2D(Pool):
 
     axes: ClassVar[str] = "H, W, C"
 
-    def __init__(self, keepdims: bool = False, **named: Unpack[Named]) -> None:
+    def __init__(self, *, keepdims: bool = False, **named: Unpack[Named]) -> None:
         super().__init__(**named)
         self.keepdims = flag(keepdims, f"{type(self).__name__}: keepdims")
 

@@ -173,7 +173,7 @@ class Fitting(Network):
         *,
         progress: Callable[[int, int, str], None] | None = None,
         outputs: Callable[[Array], object] | None = None,
-        heard: Callable[[dict[str, float]], object] | None = None,
+        on_batch: Callable[[dict[str, float]], object] | None = None,
     ) -> Evaluation:
         """Mean loss and accuracy, or what `compile` was asked to measure, over pictures x with labels y.
 
@@ -181,8 +181,7 @@ class Fitting(Network):
         verbose: 0 for silence, else the result is printed; while it takes longer than a second, "auto" has a bar on a
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
         outputs: called with those of each batch, in order, before the activation that the loss applies itself (the
-        final softmax or sigmoid); the next batch overwrites them. heard: called then with the means
-        so far.
+        final softmax or sigmoid); the next batch overwrites them. on_batch: called then with the means so far.
         """
         self._compiled()
         count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
@@ -190,9 +189,9 @@ class Fitting(Network):
         for what, given, of in (
             ("progress", progress, "done, total, what"),
             ("outputs", outputs, "outputs"),
-            ("heard", heard, "logs"),
+            ("on_batch", on_batch, "logs"),
         ):
-            if given is not None and not callable(given):
+            if given is not None and (not callable(given) or isinstance(given, type)):
                 raise ConfigError(f"evaluate: {what} must be a function ({of}), got {shown(given)}")
         examples: Examples
         if y is None and is_stream(x):
@@ -209,8 +208,8 @@ class Fitting(Network):
                 seen = done
                 if outputs is not None:
                     outputs(answers)
-                if heard is not None:
-                    heard(logs)
+                if on_batch is not None:
+                    on_batch(logs)
                 show(done, total, "judging pictures")
 
             logs = evaluate(self, examples, count, tell=tell)

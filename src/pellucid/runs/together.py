@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import socket
+import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ def begun_before(processes: Processes, out: Path | None, facts: dict[str, Any]) 
     """
     if not started_together():
         return None
-    facts["launcher"] = f"{socket.gethostname()} {os.getppid()}"
+    facts["launcher"] = f"{platform.node()} {os.getppid()}"
     found = ""
     for folder in [] if processes.rank else [out] if out else sorted(Path("runs").glob("*")):
         with contextlib.suppress(PellucidError):

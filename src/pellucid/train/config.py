@@ -43,10 +43,15 @@ class TrainConfig:
     shards: int = 1
 
     def __post_init__(self) -> None:
-        for name, least, most in (("epochs", 0, MAX_EPOCHS), ("batch_size", 1, MAX_NUMBERS), ("seed", 0, 2**32 - 1)):
+        for name, least, most in (
+            ("epochs", 0, MAX_EPOCHS),
+            ("batch_size", 1, MAX_NUMBERS),
+            ("seed", 0, 2**32 - 1),
+            ("shards", 1, MAX_SHARDS),
+        ):
             object.__setattr__(self, name, whole(getattr(self, name), name, most, least=least))
-        if self.shards not in (powers := [1 << i for i in range(MAX_SHARDS.bit_length())]):
-            raise ConfigError(f"shards: must be a power of two up to {powers[-1]}, got {shown(self.shards)}")
+        if self.shards & (self.shards - 1):
+            raise ConfigError(f"shards must be a power of two up to {MAX_SHARDS}, got {shown(self.shards)}")
         if self.patience is not None:
             object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
         if self.fine_tune_from is not None:

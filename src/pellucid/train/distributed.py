@@ -7,7 +7,7 @@ part one process computes and whose upper part goes over the network: any number
 from __future__ import annotations
 
 import json
-import socket
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -192,7 +192,7 @@ def agree(processes: Processes, facts: Mapping[str, Any], remedies: Mapping[str,
 
     Errors: ConfigError, in all of them, naming the first that differs from rank 0, and in what.
     """
-    told = [json.loads(text) for text in processes.gather(json.dumps([socket.gethostname(), facts]))]
+    told = [json.loads(text) for text in processes.gather(json.dumps([platform.node(), facts]))]
     (first_host, first), *others = told
     for rank, (host, other) in enumerate(others, 1):
         for name in {**first, **other}:
