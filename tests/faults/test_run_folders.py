@@ -40,5 +40,5 @@ def test_changed_checkpoints_are_refused_or_go_on(folders: Any, cases: Callable[
     facts, rng = json.loads(folders.facts()), random.Random(0)
     inputs = [facts | {"training": changed(facts["training"], rng)} for _ in range(8)]
     ended = [folders.resumed(json.dumps(each).encode()) for each in inputs]
-    assert {0, 1} == set(ended) and folders.resumed(folders.facts()) == 0
+    assert {1} <= set(ended) <= {0, 1} and folders.resumed(folders.facts()) == 0
     cases(8)
