@@ -25,7 +25,7 @@ PLACES = {
 }
 """Where a layer's class is looked at, how often, and why. Layers themselves and the table of patterns are left out."""
 
-TRANSLATED = ("convert/", "export/")
+TRANSLATED = ("convert/", "export/", "engines/torch/")
 """Folders that say in other programs' words which of our classes a layer is: there a class is what is translated."""
 
 

@@ -37,17 +37,13 @@ if TYPE_CHECKING:
     from pellucid.train import Event, Listener
 
 EXAMPLES = (
-    "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
+    "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n"
     "A folder, a sub-folder a class (cats/, ...) or a table of labels:\n"
-    "   pellucid train --data photos/ --pretrained --labels photos/labels.csv\n\n"
+    "   pellucid train --data photos/ --pretrained --labels photos/labels.csv\n"
     "Arguments of the optimizer, and of a layer (schedule=cosine is one too):\n"
-    "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16\n\n"
-    "A trained network's features for other classes; a run that was stopped:\n"
-    "   pellucid train --weights runs/first --freeze features --data photos/\n"
-    "   pellucid train --resume runs/first --epochs 30"
+    "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16"
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
-COMPUTING = "What computes"
 """The panels of `--help`."""
 
 
@@ -95,15 +91,15 @@ OPTIONS = {
     "fine_tune": Option(int, "N", "Then epochs of all layers. Default: 1 to 5.", START),
     "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
     "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
-    "engine": Option(str, "NAME", "torch: PyTorch computes.", COMPUTING),
-    "device": Option(str, "NAME", "For it: cpu (default), cuda or mps.", COMPUTING),
-    "precision": Option(str, "NAME", "float32 (default) or bfloat16.", COMPUTING),
+    "engine": Option(str, "NAME", "torch: PyTorch computes.", ""),
+    "device": Option(str, "NAME", "For it: cpu (default), cuda or mps.", ""),
+    "precision": Option(str, "NAME", "float32 (default) or bfloat16.", ""),
     "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
     "limit": Option(int, "N", "Train on the first N pictures only."),
     "test_limit": Option(int, "N", "Test on the first N pictures only."),
     "predict": Option(Path, "FOLDER", "What these are, in the end: RUN/answers.csv."),
     "threads": Option(int, "N", "Default: every core this process may use.", ""),
-    "shards": Option(int, "N", "Parts of a batch, for torchrun. Default: 1 or 8.", LEARNING),
+    "shards": Option(int, "N", "Parts of a batch. Default: 1, torchrun: 8.", LEARNING),
     "mixed": Option(bool, None, "Unlike machines together.", SWITCHES, ("--mixed",)),
     "resume": Option(Path, "RUN", "Go on with a stopped run up to --epochs.", START),
     "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),

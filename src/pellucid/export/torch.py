@@ -16,7 +16,8 @@ from pellucid._python import in_docstring, literal
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.engines.torch.layout import flattened
 from pellucid.engines.torch.state import attributes, entries
-from pellucid.engines.torch.table import Written, flattening, text
+from pellucid.engines.torch.table import flattening, text
+from pellucid.engines.torch.words import Written
 from pellucid.export import torch_state
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT

@@ -7,31 +7,34 @@ program that `pellucid export --to torch` writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from pellucid import layers
 from pellucid._python import literal
 from pellucid.engines.torch.activations import axis_of, nonlinear
+from pellucid.engines.torch.words import (
+    Written,
+    by_length,
+    called,
+    even,
+    halves,
+    module,
+    on_last,
+    once,
+    padded,
+    reordered,
+    sides,
+    slices,
+    unusual,
+)
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.adaptive import AdaptivePool2D
 from pellucid.layers.graph import Graph, Visit
-from pellucid.layers.length import LEAST
 from pellucid.layers.random_pictures import RandomPictures
 from pellucid.layers.rescaling import Affine, Cut
-from pellucid.ops.geometry import NO_PADS, Pads
-
-
-@dataclass(frozen=True)
-class Written:
-    """modules: the end of an attribute's name -> its constructor. steps: expressions one after the other, in which {x}
-    is the one before, first what the layer reads, {0}, {1} where it reads several, and {self} the attribute's name.
-    """
-
-    steps: tuple[str, ...] = ()
-    modules: dict[str, str] = field(default_factory=dict)
+from pellucid.ops.geometry import NO_PADS
 
 
 def text(layer: Layer, visit: Visit) -> Written:
@@ -49,63 +52,25 @@ def check(graph: Graph) -> None:
         text(visit.layer, visit)
 
 
-def _call(name: str, *arguments: Any, **named: Any) -> str:
-    """A call with the arguments that are given; equal numbers of a pair once."""
-    given = [literal(_once(value)) for value in arguments]
-    return f"{name}({', '.join([*given, *(f'{key}={literal(_once(value))}' for key, value in named.items())])})"
-
-
-def _once(value: Any) -> Any:
-    return value[0] if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 else value
-
-
-def _given(**named: tuple[Any, Any]) -> dict[str, Any]:
-    """Those of the arguments, each with its usual value, that are not as usual."""
-    return {name: value for name, (value, usual) in named.items() if _once(value) != usual}
-
-
-def _sides(pads: Pads, *, series: bool) -> tuple[int, ...]:
-    """Pads as F.pad takes them: the last axis first."""
-    (top, bottom), (left, right) = pads
-    return (left, right) if series else (left, right, top, bottom)
-
-
-def _padded(pads: Pads, *, series: bool, value: str = "") -> tuple[str, ...]:
-    return () if pads == NO_PADS else (f"F.pad({{x}}, {_sides(pads, series=series)}{value})",)
-
-
-def _even(pads: Pads) -> bool:
-    return all(before == after for before, after in pads)
-
-
-def _halves(pair: tuple[int, int], *, series: bool) -> Any:
-    """What a module for series takes of a pair: its second number."""
-    return pair[1] if series else pair
-
-
-def _module(made: str) -> Written:
-    return Written(("{self}({x})",), {"": made})
-
-
 def _convolution(layer: Any, visit: Visit) -> Written:
     channels, series = visit.input_shape[-1], len(visit.input_shape) == 2
     shape = (1, *visit.input_shape) if series else visit.input_shape
     pads, outputs, groups = layer.pads(shape), layer.filters_of(channels), layer.groups_of(channels)
-    inside = (pads[0][0], pads[1][0]) if _even(pads) else (0, 0)
+    inside = (pads[0][0], pads[1][0]) if even(pads) else (0, 0)
     kind, deep = f"nn.Conv{1 if series else 2}d", "depthwise_kernel" in layer.params
-    options = _given(
-        stride=(_halves(layer.strides, series=series), 1),
-        padding=(_halves(inside, series=series), 0),
-        dilation=(_halves(layer.dilation_rate, series=series), 1),
+    options = unusual(
+        stride=(halves(layer.strides, series=series), 1),
+        padding=(halves(inside, series=series), 0),
+        dilation=(halves(layer.dilation_rate, series=series), 1),
         groups=(channels if deep else groups, 1),
         bias=(layer.use_bias and not deep, True),
     )
-    size = _halves(layer.kernel_size, series=series)
-    made = _call(kind, channels, channels * layer.depth_multiplier if deep else outputs, size, **options)
-    before = () if _even(pads) else _padded(pads, series=series)
+    size = halves(layer.kernel_size, series=series)
+    made = called(kind, channels, channels * layer.depth_multiplier if deep else outputs, size, **options)
+    before = () if even(pads) else padded(pads, series=series)
     if not deep:
         return Written((*before, "{self}({x})"), {"": made})
-    mixing = _call(kind, channels * layer.depth_multiplier, layer.filters, 1, **_given(bias=(layer.use_bias, True)))
+    mixing = called(kind, channels * layer.depth_multiplier, layer.filters, 1, **unusual(bias=(layer.use_bias, True)))
     modules = {"_depthwise": made, "_pointwise": mixing}
     return Written((*before, "{self}_depthwise({x})", "{self}_pointwise({x})"), modules)
 
@@ -123,54 +88,49 @@ def _transposed(layer: Any, visit: Visit) -> Written:
     fits = all(0 <= each < max(step, 1) or each == 0 for each, step in zip(more, layer.strides, strict=True))
     if not fits:
         more = [max(out + start - size, 0) for out, start, size in zip(outs, starts, whole, strict=False)]
-    options = _given(
-        stride=(_halves(layer.strides, series=series), 1),
-        padding=(_halves((starts[0], starts[1]) if fits else (0, 0), series=series), 0),
-        output_padding=(_halves((more[0], more[1]), series=series), 0),
+    options = unusual(
+        stride=(halves(layer.strides, series=series), 1),
+        padding=(halves((starts[0], starts[1]) if fits else (0, 0), series=series), 0),
+        output_padding=(halves((more[0], more[1]), series=series), 0),
         bias=(layer.use_bias, True),
-        dilation=(_halves(layer.dilation_rate, series=series), 1),
+        dilation=(halves(layer.dilation_rate, series=series), 1),
     )
-    kind, size = f"nn.ConvTranspose{1 if series else 2}d", _halves(layer.kernel_size, series=series)
-    made = _call(kind, visit.input_shape[-1], layer.filters, size, **options)
-    cut = () if fits else (_slices(starts[1:] if series else starts, visit.output_shape),)
+    kind, size = f"nn.ConvTranspose{1 if series else 2}d", halves(layer.kernel_size, series=series)
+    made = called(kind, visit.input_shape[-1], layer.filters, size, **options)
+    cut = () if fits else (slices(starts[1:] if series else starts, visit.output_shape),)
     return Written(("{self}({x})", *cut), {"": made})
 
 
 def _dense(layer: Any, visit: Visit) -> Written:
-    made = _call("nn.Linear", visit.input_shape[-1], layer.units, **_given(bias=(layer.use_bias, True)))
-    return Written(_on_last("{self}({x})", visit), {"": made})
-
-
-def _on_last(step: str, visit: Visit) -> tuple[str, ...]:
-    """A step that reads the last axis, of a value whose last axis is the channels here."""
-    return (step,) if len(visit.input_shape) == 1 else ("{x}.movedim(1, -1)", step, "{x}.movedim(-1, 1)")
+    made = called("nn.Linear", visit.input_shape[-1], layer.units, **unusual(bias=(layer.use_bias, True)))
+    return Written(on_last("{self}({x})", visit), {"": made})
 
 
 def _pool(layer: Any, visit: Visit) -> Written:
     series = len(visit.input_shape) == 2
     shape = (1, *visit.input_shape) if series else visit.input_shape
     pads, counted = layer.pads(shape), layer.counted(shape)
-    size, strides = (_once(_halves(each, series=series)) for each in (layer.pool_size, layer.strides))
+    size, strides = (once(halves(each, series=series)) for each in (layer.pool_size, layer.strides))
     rank = 1 if series else 2
     usual = {} if strides == size else {"stride": strides}
-    inside = all(2 * max(side) <= window for side, window in zip(pads, layer.pool_size, strict=True)) and _even(pads)
+    inside = all(2 * max(side) <= window for side, window in zip(pads, layer.pool_size, strict=True)) and even(pads)
 
     def pool(kind: str, **named: Any) -> str:
         more = "".join(f", {name}={literal(value)}" for name, value in {**usual, **named}.items())
         return f"F.{kind}_pool{rank}d({{x}}, {literal(size)}{more})"
 
-    padding = {} if pads == NO_PADS else {"padding": _once(_halves((pads[0][0], pads[1][0]), series=series))}
+    padding = {} if pads == NO_PADS else {"padding": once(halves((pads[0][0], pads[1][0]), series=series))}
     if layer.reduction == "max":
         infinite = ', value=float("-inf")'
-        steps = (pool("max", **padding),) if inside else (*_padded(pads, series=series, value=infinite), pool("max"))
+        steps = (pool("max", **padding),) if inside else (*padded(pads, series=series, value=infinite), pool("max"))
     elif inside and counted in (pads, NO_PADS):
         own = {} if counted == pads else {"count_include_pad": False}
         steps = (pool("avg", **padding, **own),)
     else:  # the sums, by how many numbers count in each
-        ones = f"F.pad(torch.ones_like({{x}}), {_sides(counted, series=series)}, value=1.0)"
+        ones = f"F.pad(torch.ones_like({{x}}), {sides(counted, series=series)}, value=1.0)"
         rest = tuple(tuple(a - b for a, b in zip(*sides, strict=True)) for sides in zip(pads, counted, strict=True))
-        ones = f"F.pad({ones}, {_sides(rest, series=series)})"  # type: ignore[arg-type]
-        whole = f"F.pad({{x}}, {_sides(pads, series=series)})"
+        ones = f"F.pad({ones}, {sides(rest, series=series)})"  # type: ignore[arg-type]
+        whole = f"F.pad({{x}}, {sides(pads, series=series)})"
         steps = (f"{pool('avg').replace('{x}', whole)} / {pool('avg').replace('{x}', ones)}",)
     if layer.reduction == "sum":
         taps = layer.pool_size[0] * layer.pool_size[1]
@@ -179,7 +139,7 @@ def _pool(layer: Any, visit: Visit) -> Written:
 
 
 def _global_pool(layer: Any, visit: Visit) -> Written:
-    axes = literal(_once(tuple(range(2, len(visit.input_shape) + 1))))
+    axes = literal(once(tuple(range(2, len(visit.input_shape) + 1))))
     kept = ", keepdim=True" if layer.keepdims else ""
     return Written((f"{{x}}.{'amax' if layer.reduction == 'max' else 'mean'}({axes}{kept})",))
 
@@ -192,37 +152,32 @@ def _adaptive(layer: Any, visit: Visit) -> Written:
 
 def _batch_norm(layer: Any, visit: Visit) -> Written:
     kind = "nn.BatchNorm2d" if len(visit.input_shape) == 3 else "nn.BatchNorm1d"
-    options = _given(eps=(layer.epsilon, 1e-5), momentum=(round(1 - layer.momentum, 12), 0.1))
-    affine = _given(affine=(layer.scale or layer.center, True))
-    return _module(_call(kind, visit.input_shape[-1], **options, **affine))
+    options = unusual(eps=(layer.epsilon, 1e-5), momentum=(round(1 - layer.momentum, 12), 0.1))
+    affine = unusual(affine=(layer.scale or layer.center, True))
+    return module(called(kind, visit.input_shape[-1], **options, **affine))
 
 
 def _layer_norm(layer: Any, visit: Visit) -> Written:
     shape = layer.weights_shape(visit.input_shape)
-    options = _given(eps=(layer.epsilon, 1e-5), elementwise_affine=(layer.scale or layer.center, True))
+    options = unusual(eps=(layer.epsilon, 1e-5), elementwise_affine=(layer.scale or layer.center, True))
     whole = len(shape) == 3
     said = [literal((shape[2], *shape[:2]) if whole else shape), *(f"{k}={literal(v)}" for k, v in options.items())]
     step = "{self}({x})"
-    return Written((step,) if whole else _on_last(step, visit), {"": f"nn.LayerNorm({', '.join(said)})"})
+    return Written((step,) if whole else on_last(step, visit), {"": f"nn.LayerNorm({', '.join(said)})"})
 
 
 def _unit(layer: Any, visit: Visit) -> Written:
     axes = tuple(
         1 if axis == len(visit.input_shape) else axis + 1 for axis in layer.axes_of(len(visit.input_shape) + 1)
     )
-    return Written((_by_length(axes),))
-
-
-def _by_length(axes: tuple[int, ...]) -> str:
-    """A value by its length along these axes of PyTorch's."""
-    return f"{{x}} * {{x}}.square().sum({axes}, keepdim=True).clamp(min={LEAST!r}).rsqrt()"
+    return Written((by_length(axes),))
 
 
 def _rms_norm(layer: Any, visit: Visit) -> Written:
     shape = layer.params["gamma"].shape
     whole, step = len(shape) == 3, "{self}({x})"
     made = f"nn.RMSNorm({literal((shape[2], *shape[:2]) if whole else shape)}, eps={layer.epsilon!r})"
-    return Written((step,) if whole else _on_last(step, visit), {"": made})
+    return Written((step,) if whole else on_last(step, visit), {"": made})
 
 
 def _dot(layer: Any, visit: Visit) -> Written:
@@ -232,7 +187,7 @@ def _dot(layer: Any, visit: Visit) -> Written:
     for place, (axis, names) in enumerate(zip(layer.axes_of(visit.input_shapes), spelled, strict=True)):
         names[axis - 1] = "k"
         last = f"{{{place}}}" if len(names) < 2 else f"{{{place}}}.movedim(1, -1)"
-        read.append(_by_length((axis,)).replace("{x}", last) if layer.normalize else last)
+        read.append(by_length((axis,)).replace("{x}", last) if layer.normalize else last)
     left = "".join(name for names in spelled for name in names if name != "k")
     equation = f"n{''.join(spelled[0])},n{''.join(spelled[1])}->n{left}"
     step = f'torch.einsum("{equation}", {", ".join(read)})' + ("" if left else "[:, None]")
@@ -241,8 +196,8 @@ def _dot(layer: Any, visit: Visit) -> Written:
 
 def _group_norm(layer: Any, visit: Visit) -> Written:
     channels = visit.input_shape[-1]
-    options = _given(eps=(layer.epsilon, 1e-5), affine=(layer.scale or layer.center, True))
-    return _module(_call("nn.GroupNorm", layer.groups_of(channels), channels, **options))
+    options = unusual(eps=(layer.epsilon, 1e-5), affine=(layer.scale or layer.center, True))
+    return module(called("nn.GroupNorm", layer.groups_of(channels), channels, **options))
 
 
 def _prelu(layer: Any, visit: Visit) -> Written:
@@ -252,7 +207,7 @@ def _prelu(layer: Any, visit: Visit) -> Written:
             f"{layer.place()}: PyTorch's PReLU has one slope, or one a channel; share the other axes: "
             f"shared_axes={tuple(range(1, alpha.ndim))}"
         )
-    return _module(_call("nn.PReLU", alpha.size))
+    return module(called("nn.PReLU", alpha.size))
 
 
 def _response_norm(layer: Any, visit: Visit) -> Written:
@@ -262,22 +217,16 @@ def _response_norm(layer: Any, visit: Visit) -> Written:
 
 def _border(layer: Any, visit: Visit) -> Written:
     mode = {"constant": "", "reflect": ', mode="reflect"', "edge": ', mode="replicate"'}[layer.mode]
-    return Written(_padded(layer.padding, series=False, value=mode))
+    return Written(padded(layer.padding, series=False, value=mode))
 
 
 def _cropping(layer: Any, visit: Visit) -> Written:
-    return Written((_slices([before for before, _ in layer.cropping], visit.output_shape),))
-
-
-def _slices(starts: Sequence[int], sizes: Sequence[int]) -> str:
-    """So many places of each axis behind the channels."""
-    ends = [f"{start}:{start + size}" for start, size in zip(starts, sizes, strict=False)]
-    return f"{{x}}[:, :, {', '.join(ends)}]"
+    return Written((slices([before for before, _ in layer.cropping], visit.output_shape),))
 
 
 def _cut(layer: Any, visit: Visit) -> Written:
     whole, part, size = visit.input_shape[:2], layer.part(visit.input_shape), visit.output_shape[:2]
-    steps = [_slices([(n - taken) // 2 for n, taken in zip(whole, part, strict=True)], part)] if part != whole else []
+    steps = [slices([(n - taken) // 2 for n, taken in zip(whole, part, strict=True)], part)] if part != whole else []
     if part != size:
         mode = "nearest-exact" if layer.interpolation == "nearest" else layer.interpolation
         steps.append(f'F.interpolate({{x}}, {literal(size)}, mode="{mode}")')
@@ -285,15 +234,8 @@ def _cut(layer: Any, visit: Visit) -> Written:
 
 
 def _upsampling(layer: Any, visit: Visit) -> Written:
-    size = literal(_once(tuple(map(float, layer.size))))
+    size = literal(once(tuple(map(float, layer.size))))
     return Written((f'F.interpolate({{x}}, scale_factor={size}, mode="{layer.interpolation}")',))
-
-
-def _reordered(step: str, visit: Visit) -> Written:
-    """A step that counts the axes as we do."""
-    before = ("{x}.movedim(1, -1)",) if len(visit.input_shape) > 1 else ()
-    after = ("{x}.movedim(-1, 1)",) if len(visit.output_shape) > 1 else ()
-    return Written((*before, step, *after))
 
 
 def _several(layer: Any, visit: Visit) -> Written:
@@ -343,7 +285,7 @@ ROWS: dict[type[Layer], Row] = {
     layers.DepthwiseConv2D: _convolution,
     layers.Conv2DTranspose: _transposed,
     layers.Dense: _dense,
-    layers.RBF: lambda layer, visit: _module(f"Distance({visit.input_shape[-1]}, {layer.units})"),
+    layers.RBF: lambda layer, visit: module(f"Distance({visit.input_shape[-1]}, {layer.units})"),
     layers.MaxPool2D: _pool,
     layers.AvgPool2D: _pool,
     layers.Subsampling2D: _pool,
@@ -380,18 +322,18 @@ ROWS: dict[type[Layer], Row] = {
         _several,
     ),
     layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
-    layers.Reshape: lambda layer, visit: _reordered(
+    layers.Reshape: lambda layer, visit: reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
     ),
-    layers.Slice: lambda layer, visit: _reordered(
+    layers.Slice: lambda layer, visit: reordered(
         f"{{x}}[:, {layer.start}:{layer.stop}].reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
     ),
-    layers.Permute: lambda layer, visit: _reordered(f"{{x}}.permute(0, {', '.join(map(str, layer.dims))})", visit),
+    layers.Permute: lambda layer, visit: reordered(f"{{x}}.permute(0, {', '.join(map(str, layer.dims))})", visit),
     layers.Padding2D: _border,
     layers.Cropping2D: _cropping,
     layers.UpSampling2D: _upsampling,
     layers.ZeroPadding1D: lambda layer, visit: Written((f"F.pad({{x}}, {layer.padding})",)),
-    layers.Cropping1D: lambda layer, visit: Written((_slices((layer.cropping[0],), visit.output_shape),)),
+    layers.Cropping1D: lambda layer, visit: Written((slices((layer.cropping[0],), visit.output_shape),)),
     layers.UpSampling1D: lambda layer, visit: Written((f"{{x}}.repeat_interleave({layer.size}, 2)",)),
     layers.RepeatVector: lambda layer, visit: Written((f"{{x}}[:, :, None].repeat(1, 1, {layer.n})",)),
     layers.UnitNormalization: _unit,
