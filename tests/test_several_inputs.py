@@ -135,6 +135,16 @@ def test_keras_files_of_several_inputs_are_read(tmp_path: Path) -> None:
     assert [one.name for one in ours.models.model_from_json(theirs.to_json()).inputs] == ["picture", "facts"]
 
 
+def test_one_input_is_taken_under_its_name_alone(tmp_path: Path) -> None:
+    model = ours.Model(facts := ours.Input((4,), name="facts"), ours.layers.Dense(2)(facts))
+    model.save(tmp_path / "one.safetensors")
+    for each in (model, ours.models.load_model(tmp_path / "one.safetensors"), ours.models.clone_model(model)):
+        np.testing.assert_array_equal(each.predict({"facts": FACTS}, verbose=0), each.predict(FACTS, verbose=0))
+        np.testing.assert_array_equal(each({"facts": FACTS}), each(FACTS))
+        with pytest.raises(DataError, match="must be real numbers, got"):
+            each.predict({"fact": FACTS}, verbose=0)
+
+
 def test_bytes_are_scaled_as_pictures_are() -> None:
     a, b = pellucid.Input((8, 6, 1), name="a"), pellucid.Input((8, 6, 1), name="b")
     model = pellucid.Model([a, b], layers.Dense(2)(layers.Flatten()(layers.Subtract()([a, b]))))

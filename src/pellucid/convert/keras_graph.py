@@ -242,7 +242,7 @@ class ConfigReader:
         sizes = [*sizes[1:], sizes[0]] if turned else sizes
         if None in sizes:
             raise ConfigError(f"it takes pictures of any size, {sizes}; give its Input one in Keras, and save again")
-        self._input = layers.Input(sizes)
+        self._input = layers.Input(sizes, name=config.get("name") if record["class_name"] == "InputLayer" else None)
         return Maps(self._input, turned)
 
     # Layers

@@ -199,7 +199,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             given = self._begun([batch_of(one) for one in several])
             with within_pass(training, drawn_at_random):
                 return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(layer(read))))
-        batch = batch_of(x)
+        batch = batch_of(as_rows(self, x))
         if self._changes_pictures():
             for layer in [*self.layers, *self._waiting]:
                 batch = layer(batch, drawn_at_random(), training=training)
@@ -288,11 +288,9 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
                 heard.logs = dict(self.judged_by_steps(*picked))
                 return _judged(heard.logs, return_dict)
-            if callbacks:
-                if "on_batch" in options:
-                    raise ConfigError("evaluate: on_batch is what callbacks are told by; give one of them")
-                options["on_batch"] = heard.batch
-            judged = super().evaluate(*args, **options)
+            if callbacks and "on_batch" in options:
+                raise ConfigError("evaluate: on_batch is what callbacks are told by; give one of them")
+            judged = super().evaluate(*args, **options, **({"on_batch": heard.batch} if callbacks else {}))
             heard.logs = {name: judged[name] for name in judged.keys()}  # noqa: SIM118 (it iterates over the numbers)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)
@@ -341,11 +339,9 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same network of, with other weights."""
         facts = self.facts()
-        kept: dict[str, Any] = {
-            name: facts[name] for name in ("name", "input_shape", "layers", "reads", "outputs") if name in facts
-        }
-        free = self.__dict__.get("_free", ())
-        if any(free):
+        names = ("name", "input_shape", "input_name", "layers", "reads", "outputs")
+        kept: dict[str, Any] = {name: facts[name] for name in names if name in facts}
+        if any(free := self.__dict__.get("_free", ())):
             kept["input_shape"] = [None if a else size for a, size in zip(free, kept["input_shape"], strict=True)]
         return kept
 
@@ -364,7 +360,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     def joined(cls, made: Sequence[Layer], config: Mapping[str, Any]) -> Self:
         """The network of these layers, of which each reads what the config says."""
         reads = config.get("reads") or [[number - 1] for number in range(len(made))]
-        values: dict[int, Any] = {INPUT: KerasInput(config["input_shape"])}
+        values: dict[int, Any] = {INPUT: KerasInput(config["input_shape"], name=config.get("input_name"))}
         for number, (layer, read) in enumerate(zip(made, reads, strict=True)):
             values[number] = call(layer, [values[i] for i in read])
         answers = [values[i] for i in config.get("outputs") or [len(made) - 1]]

@@ -61,6 +61,7 @@ class Stack(Fixed):
         self._outputs: tuple[int, ...] = ()
         """The numbers of the nodes that answer; without any the last."""
         self._input_shape: Shape | None = None
+        self._input_name: str | None = None
         self._graph: Graph | None = None
         self._symbols: Any = None
         self._all_built = False
@@ -84,6 +85,11 @@ class Stack(Fixed):
             layer.trainable = trained
 
     @property
+    def input_name(self) -> str | None:
+        """What its Input was called, where it was given a name: a dictionary may hold the pictures under it."""
+        return self._input_name
+
+    @property
     def waits_for_pictures(self) -> bool:
         """Whether nothing but the shape of a picture is missing to build it."""
         return bool(self._layers)
@@ -103,7 +109,7 @@ class Stack(Fixed):
                 raise ConfigError(
                     f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers"
                 )
-            self._input_shape = layer.sizes
+            self._input_shape, self._input_name = layer.sizes, None if layer.auto_named else layer.name
             return
         if not isinstance(layer, Layer):
             raise ConfigError(f"{self.name}: only layers can be added, got {shown(layer)}")

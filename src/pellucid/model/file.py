@@ -61,6 +61,7 @@ FACTS = {
     "exact_convolution?": FLAG,
     "reads?": [[whole(INPUT)]],
     "outputs?": [whole()],
+    "input_name?": TEXT,
 }
 """All of a model but its tensors and its kind, as `facts_of` gives it. reads: of each layer, the numbers of those it
 reads, -1 for the pictures; without it each reads the one before. outputs: the numbers of those that answer, where it is
@@ -140,6 +141,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "compiled": model.compiled_config(),
         "exact_convolution": model.exact_convolution,
         **({} if model.reads is None else {"reads": model.reads}),
+        **({} if model.input_name is None else {"input_name": model.input_name}),
         **({"outputs": list(model.graph.outputs)} if len(model.graph.outputs) > 1 else {}),
     }
 
@@ -278,6 +280,7 @@ def _assemble(made: list[Layer], facts: Mapping[str, Any], limit: int) -> Model:
             outputs=facts.get("outputs", ()),
             seed=facts["seed"],
             exact_convolution=facts.get("exact_convolution", False),
+            input_name=facts.get("input_name"),
         )
 
 

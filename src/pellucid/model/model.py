@@ -227,12 +227,13 @@ def assemble(
     outputs: Sequence[int] = (),
     seed: int = 0,
     exact_convolution: bool = False,
+    input_name: str | None = None,
 ) -> Model:
     """A network of these layers. reads: as `Model.reads`. outputs: the numbers of those that answer; none for the last.
 
     Errors: as `Model` and `Sequential`.
     """
-    inputs = Input(input_shape)
+    inputs = Input(input_shape, name=input_name)
     if reads is None:
         return Sequential([inputs, *layers], name, seed=seed, exact_convolution=exact_convolution)
     values: dict[int, Symbolic] = {INPUT: inputs}

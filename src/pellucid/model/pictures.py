@@ -118,7 +118,8 @@ def in_order(model: Network, x: Any) -> list[Any] | None:
 
 
 def as_rows(model: Network, x: Any) -> Any:
-    """The arrays of a network's several inputs behind one another, a row each; anything else as it is.
+    """The arrays of a network's several inputs behind one another, a row each; of one, that under its name in a
+    dictionary; anything else as it is.
 
     Whole numbers are scaled as pictures are.
     Shapes: each (M, *its shape) -> (M, numbers) float32.
@@ -126,7 +127,7 @@ def as_rows(model: Network, x: Any) -> Any:
     """
     arrays = in_order(model, x) if model.built else None
     if arrays is None:
-        return next(iter(x.values())) if isinstance(x, Mapping) and len(x) == 1 else x
+        return x[model.input_name] if isinstance(x, Mapping) and set(x) == {model.input_name} else x
     parts = model.graph.parts.values()
     scale, offset = model.preprocessing.scale_offset(1)
     raw = scale == 1 and offset == 0
