@@ -1,0 +1,247 @@
+"""Arrays made, cut, joined and put in order, by TensorFlow's names; of a network's values what has a layer."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.keras.tensor import Tensor, tensor
+from pellucid.keras.tensorflow.math import numbers
+from pellucid.layers import Concatenate, Flatten, Reshape
+from pellucid.layers.symbolic import Symbolic, is_symbolic
+
+__all__ = [
+    "argsort", "boolean_mask", "broadcast_to", "cast", "clip_by_value", "concat", "constant", "convert_to_tensor",
+    "expand_dims", "eye", "fill", "gather", "identity", "linspace", "meshgrid", "one_hot", "ones", "ones_like", "pad",
+    "range", "rank", "repeat", "reshape", "reverse", "roll", "shape", "size", "slice", "sort", "split", "squeeze",
+    "stack", "tile", "transpose", "unique", "unstack", "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+    """The numbers as an array."""
+    if is_symbolic(value) or (isinstance(value, Tensor) and shape is None and dtype in (None, value.dtype)):
+        return value
+    array = np.asarray(value, dtype)
+    if dtype is None and array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return tensor(
+        array if shape is None else np.broadcast_to(array, shape) if array.size == 1 else array.reshape(shape)
+    )
+
+
+convert_to_tensor = constant
+
+
+def cast(x: Any, dtype: Any, name: Any = None) -> Any:
+    """The numbers in another type; a network's values are float32 and stay so."""
+    return x if is_symbolic(x) else tensor(x).astype(dtype)
+
+
+def concat(values: Sequence[Any], axis: int, name: Any = None) -> Any:
+    """Values behind one another."""
+    every = all(isinstance(each, Symbolic) for each in values)
+    return Concatenate(axis)(list(values)) if every else tensor(np.concatenate(list(map(tensor, values)), axis))
+
+
+def stack(values: Sequence[Any], axis: int = 0, name: Any = None) -> Any:
+    """Arrays along a new axis."""
+    return tensor(np.stack(list(map(tensor, values)), axis))
+
+
+def reshape(x: Any, shape: Any, name: Any = None) -> Any:
+    """The same numbers under another shape; the first axis of a network's values is the batch."""
+    sizes = [int(size) for size in np.atleast_1d(shape)] if not is_symbolic(x) else list(shape)[1:]
+    if is_symbolic(x):
+        return Flatten()(x) if sizes == [-1] else Reshape(tuple(sizes))(x)
+    return tensor(np.reshape(tensor(x), sizes))
+
+
+def expand_dims(x: Any, axis: int = -1, name: Any = None) -> Any:
+    """The array with a new axis of one."""
+    return tensor(np.expand_dims(tensor(x), axis))
+
+
+def squeeze(x: Any, axis: Any = None, name: Any = None) -> Any:
+    """The array without axes of one."""
+    return tensor(np.squeeze(tensor(x), axis))
+
+
+def transpose(x: Any, perm: Any = None, name: Any = None) -> Any:
+    """The array with its axes in another order."""
+    return tensor(np.transpose(tensor(x), perm))
+
+
+def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None) -> Any:
+    """No number below the one, none above the other."""
+    return tensor(np.clip(numbers(t, "clip_by_value"), clip_value_min, clip_value_max))
+
+
+def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any:
+    """x where the condition is true, else y; without these, the places where it is."""
+    return tensor(np.argwhere(condition) if x is None else np.where(tensor(condition), tensor(x), tensor(y)))
+
+
+def identity(input: Any, name: Any = None) -> Any:
+    """The same."""
+    return input if is_symbolic(input) else tensor(np.copy(tensor(input)))
+
+
+def zeros_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
+    """An array of zeros of the same shape."""
+    return tensor(np.zeros_like(tensor(input), dtype))
+
+
+def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
+    """An array of ones of the same shape."""
+    return tensor(np.ones_like(tensor(input), dtype))
+
+
+def gather(params: Any, indices: Any, axis: int = 0, **more: Any) -> Any:
+    """The rows of these numbers."""
+    return tensor(np.take(tensor(params), np.asarray(indices), axis))
+
+
+def unique(x: Any, **more: Any) -> Any:
+    """(each number once, as they come; for each of x, which of these it is)."""
+    array = np.asarray(x)
+    _, first, places = np.unique(array, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return tensor(array[first[order]]), tensor(np.argsort(order)[places])
+
+
+def tile(input: Any, multiples: Any, name: Any = None) -> Any:
+    """The array so many times along each axis."""
+    return tensor(np.tile(tensor(input), tuple(np.asarray(multiples).tolist())))
+
+
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: Any = None) -> Any:
+    """Each row so many times."""
+    return tensor(np.repeat(tensor(input), repeats, axis))
+
+
+def pad(tensor_: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None) -> Any:
+    """The array with a border."""
+    array, widths = numbers(tensor_, "pad"), [tuple(pair) for pair in np.asarray(paddings).tolist()]
+    if mode.upper() != "CONSTANT":
+        return tensor(np.pad(array, widths, mode.lower()))  # type: ignore[call-overload]
+    return tensor(np.pad(array, widths, constant_values=constant_values))
+
+
+def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: Any = None) -> Any:
+    """Parts along an axis: so many of one size, or of these sizes."""
+    array = tensor(value)
+    length = array.shape[axis]
+    if isinstance(num_or_size_splits, int | np.integer):
+        sizes = [length // int(num_or_size_splits)] * int(num_or_size_splits)
+    else:
+        sizes = [int(size) for size in num_or_size_splits]
+        sizes = [length - int(np.sum([size for size in sizes if size > 0])) if size < 0 else size for size in sizes]
+    ends = np.cumsum([0, *sizes]).tolist()
+    before = (builtins.slice(None),) * (axis % len(array.shape))
+    return [array[(*before, builtins.slice(start, end))] for start, end in itertools.pairwise(ends)]
+
+
+def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any:
+    """Each part along an axis, without that axis."""
+    array = tensor(value)
+    before = (builtins.slice(None),) * (axis % len(array.shape))
+    return [array[(*before, i)] for i in np.arange(array.shape[axis]).tolist()]
+
+
+def boolean_mask(tensor_: Any, mask: Any, **more: Any) -> Any:
+    """The numbers where the mask is true, in a row."""
+    return tensor(tensor_)[np.asarray(mask, np.bool_)]
+
+
+def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
+    """The array stretched to a shape."""
+    return np.broadcast_to(tensor(input), tuple(np.asarray(shape).tolist()))
+
+
+def roll(input: Any, shift: Any, axis: Any, name: Any = None) -> Any:
+    """The array moved round along axes."""
+    return np.roll(tensor(input), shift, axis)
+
+
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: Any = None) -> Any:
+    """The numbers in order along an axis."""
+    found = np.sort(tensor(values), axis)
+    return np.flip(found, axis) if direction.upper() == "DESCENDING" else found
+
+
+def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: Any = True, name: Any = None) -> Any:
+    """Where the numbers in order stand along an axis."""
+    array = np.asarray(values)
+    return tensor(np.argsort(-array if direction.upper() == "DESCENDING" else array, axis, kind="stable"))
+
+
+def eye(num_rows: int, num_columns: Any = None, batch_shape: Any = None, dtype: Any = np.float32, **_: Any) -> Any:
+    """Ones on the diagonal."""
+    one = np.eye(num_rows, num_columns, dtype=dtype)
+    return tensor(one if batch_shape is None else np.broadcast_to(one, (*batch_shape, *one.shape)).copy())
+
+
+def meshgrid(*args: Any, indexing: Any = "xy", name: Any = None) -> Any:
+    """The places of a grid, an array for each axis."""
+    return [tensor(each) for each in np.meshgrid(*map(np.asarray, args), indexing=indexing)]
+
+
+def size(input: Any, **more: Any) -> Any:
+    """How many numbers."""
+    return tensor(np.asarray(np.size(input)))
+
+
+def rank(input: Any, name: Any = None) -> Any:
+    """How many axes."""
+    return tensor(np.asarray(np.ndim(input)))
+
+
+def fill(dims: Any, value: Any, name: Any = None) -> Any:
+    """An array of one number."""
+    return tensor(np.full(tuple(np.asarray(dims)), value))
+
+
+def linspace(start: Any, stop: Any, num: int, name: Any = None, axis: int = 0) -> Any:
+    """Numbers in equal steps, both ends among them."""
+    return tensor(np.linspace(start, stop, int(num), axis=axis))
+
+
+def reverse(tensor_: Any, axis: Any, name: Any = None) -> Any:
+    """The array with axes turned round."""
+    return tensor(np.flip(tensor(tensor_), tuple(np.atleast_1d(axis).tolist())))
+
+
+def one_hot(indices: Any, depth: int, **more: Any) -> Any:
+    """A row of zeros with a one at each class number."""
+    return tensor((np.asarray(indices)[..., None] == np.arange(depth)).astype(np.float32))
+
+
+def zeros(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
+    """An array of zeros."""
+    return tensor(np.zeros(shape, dtype))
+
+
+def ones(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
+    """An array of ones."""
+    return tensor(np.ones(shape, dtype))
+
+
+def range(*ends: Any, **more: Any) -> Any:
+    """Whole numbers in a row."""
+    return tensor(np.arange(*ends))
+
+
+def shape(x: Any, **more: Any) -> Any:
+    """The sizes of the axes."""
+    return x.shape if is_symbolic(x) else tensor(np.asarray(np.shape(x)))
+
+
+def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
+    """A part of these sizes that begins there; -1 for all that is left."""
+    array, starts, sizes = tensor(input_), np.asarray(begin).tolist(), np.asarray(size).tolist()
+    return array[tuple(builtins.slice(a, None if n == -1 else a + n) for a, n in zip(starts, sizes, strict=True))]

@@ -1,0 +1,69 @@
+"""What programs write around their calculations: here nothing is compiled or placed."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from pellucid.autodiff import Variable
+from pellucid.keras.tensor import Tensor
+
+__all__ = [
+    "TensorSpec", "UnconnectedGradients", "device", "executing_eagerly", "function", "is_tensor", "name_scope",
+    "numpy_function", "print", "py_function",
+]  # fmt: skip
+
+
+def is_tensor(x: Any) -> Any:
+    """Whether it is a tensor or a variable."""
+    return isinstance(x, Tensor | Variable)
+
+
+def executing_eagerly() -> Any:
+    """True: everything is calculated where it is written."""
+    return True
+
+
+class UnconnectedGradients:
+    """What `tape.gradient` gives for what the target does not come from."""
+
+    NONE, ZERO = "none", "zero"
+
+
+def print(*inputs: Any, **more: Any) -> None:
+    """On standard output."""
+    builtins.print(*inputs)
+
+
+def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any = None, **more: Any) -> Any:
+    """What a Python function makes of these."""
+    return func(*inp)
+
+
+py_function = numpy_function
+
+
+def function(func: Callable[..., Any] | None = None, **more: Any) -> Any:
+    """The function as it is: nothing is compiled."""
+    return (lambda given: given) if func is None else func
+
+
+def device(name: Any) -> AbstractContextManager[None]:
+    """A block that runs where everything does."""
+    return nullcontext()
+
+
+def name_scope(name: Any) -> AbstractContextManager[None]:
+    """A block: names of what stands in it change nothing."""
+    return nullcontext()
+
+
+class TensorSpec:
+    """How an array is described: its shape and type."""
+
+    def __init__(self, shape: Any = None, dtype: Any = np.float32, name: str | None = None) -> None:
+        self.shape, self.dtype, self.name = shape, dtype, name
