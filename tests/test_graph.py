@@ -159,7 +159,9 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
     with pytest.raises(ConfigError, match="another Input"):
         Model(Input((8, 6, 3)), a)
     with pytest.raises(ConfigError, match=r"inputs must be a pellucid\.Input\(\(H, W, C\)\), or a list of such"):
-        Model(X, a)  # type: ignore[arg-type]
+        Model(np.array(3), a)
+    with pytest.raises(ConfigError, match=r"inputs must be a pellucid\.Input\(\(H, W, C\)\), or a list of such"):
+        Model(X, a)
     with pytest.raises(ConfigError, match="outputs must be one value or a list"):
         Model(inputs, X)
     with pytest.raises(ConfigError, match="what a value is calculated with must be a number"):

@@ -129,6 +129,9 @@ def test_pytorchs_module_takes_them_in_order_and_a_tape_goes_back_to_each(model:
 def test_keras_files_of_several_inputs_are_read(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     theirs = network(keras)
+    one = keras.Input((4,), name="facts")
+    keras.Model(one, keras.layers.Dense(2)(one)).save(tmp_path / "one.keras")
+    assert pellucid.load(tmp_path / "one.keras").predict({"facts": FACTS}).shape == (40, 2)
     theirs.save(tmp_path / "theirs.keras")
     read = pellucid.load(tmp_path / "theirs.keras")
     np.testing.assert_allclose(read.predict(BOTH), theirs(BOTH).detach().numpy(), atol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -74,8 +74,8 @@ class Model(Fitting, Shown):
         exact_convolution: bool = False,
     ) -> None:
         super().__init__("model" if name is None else name, seed=seed, exact_convolution=exact_convolution)
-        given = inputs.values() if isinstance(inputs, Mapping) else inputs
-        sources = list(given) if isinstance(given, Iterable) else [given]
+        given = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
+        sources = list(given) if isinstance(given, list | tuple) else [given]
         answers = list(outputs) if isinstance(outputs, list | tuple) and outputs else [outputs]
         if not sources or not all(isinstance(source, Input) for source in sources):
             raise ConfigError(
