@@ -29,7 +29,7 @@ from pellucid.layers.symbolic import call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
 from pellucid.model.streams import answers_for, is_stream
-from pellucid.ops import Array, Shape
+from pellucid.ops import Shape
 from pellucid.ops.geometry import whole
 from pellucid.train import History
 
@@ -388,10 +388,6 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
 def _as_list(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple) else [given]
-
-
-def _arrays(given: Any) -> list[Array]:
-    return [np.asarray(array) for array in given]
 
 
 def _judged(logs: Mapping[str, float], return_dict: bool) -> Any:

@@ -33,8 +33,8 @@ from pellucid.visualise.drawing.panels import show_picture
 from pellucid.visualise.features.figure import features_figure
 from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
-from pellucid.visualise.judgement import mistaken, mistakes_figure
 from pellucid.visualise.masks import masks_of
+from pellucid.visualise.mistakes import mistaken, mistakes_figure
 from pellucid.visualise.pictures import PICTURES
 from pellucid.visualise.registry import Judged, Picture
 

@@ -66,11 +66,11 @@ from pellucid.visualise.histograms.data import unit_states as unit_states
 from pellucid.visualise.histograms.figure import histograms_figure as histograms_figure
 from pellucid.visualise.histograms.figure import ridges_figure as ridges_figure
 from pellucid.visualise.judgement import confusion_figure as confusion_figure
-from pellucid.visualise.judgement import mistakes_figure as mistakes_figure
 from pellucid.visualise.judgement import reliability_figure as reliability_figure
 from pellucid.visualise.masks import masks_figure as masks_figure
 from pellucid.visualise.masks import masks_of as masks_of
 from pellucid.visualise.masks import overlay as overlay
+from pellucid.visualise.mistakes import mistakes_figure as mistakes_figure
 from pellucid.visualise.shifting import ShiftFrame as ShiftFrame
 from pellucid.visualise.shifting import shift as shift
 from pellucid.visualise.shifting import shift_animation as shift_animation

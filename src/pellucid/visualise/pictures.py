@@ -11,8 +11,9 @@ from pellucid.visualise.excitation.figure import show_excite
 from pellucid.visualise.features.figure import show_features
 from pellucid.visualise.filters import show_filters
 from pellucid.visualise.histograms.figure import show_histograms
-from pellucid.visualise.judgement import show_calibration, show_confusion, show_mistakes
+from pellucid.visualise.judgement import show_calibration, show_confusion
 from pellucid.visualise.masks import show_masks
+from pellucid.visualise.mistakes import show_mistakes
 from pellucid.visualise.precision_recall import show_precision_recall
 from pellucid.visualise.shifting import show_shift
 from pellucid.visualise.sliding.figure import show_slide
