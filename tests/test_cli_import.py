@@ -110,6 +110,7 @@ def test_wrong_arguments_say_what_to_do(command: Command, weights: Path, tmp_pat
         ((weights, "--as", "vgg16", "--out", out), "does not fit vgg16"),
         ((weights, "--as", "alexnet-ow", "--out", out), "did you mean 'alexnet-owt'"),
         ((tmp_path / "none.pth", *SMALL, "--out", out), "no such file"),
+        ((weights, "--as", tmp_path / "none.json", "--out", out), "none.json: no such run or model file"),
         ((weights, *SMALL, "--out", tmp_path / "no" / "m.safetensors"), "is not there"),
         ((weights, *SMALL, "--out", weights), "choose another name"),
         ((weights, *SMALL, "--out", out, "--scaling", "imagenet"), "unknown scaling"),

@@ -96,7 +96,7 @@ def import_file(
     def made(scaling: str | Preprocessing | None) -> tuple[Model, Imported]:
         if name is None:
             return import_network(file, scaling=scaling, progress=bar)
-        if os.path.lexists(name):
+        if os.path.lexists(name) or Path(name).suffix in (".json", ".safetensors") or Path(name).name != name:
             if classes or size or settings:
                 raise ConfigError(f"--classes, --size and --set do not change {name}, which is a model already")
             model = empty(find_model(Path(name)), seed)
