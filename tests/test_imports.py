@@ -121,25 +121,49 @@ def test_parts_import_each_other_in_no_circle() -> None:
     assert not left, f"a circle among {sorted(left)}"
 
 
-def loaded_by(statement: str) -> set[str]:
-    """Top-level modules from outside the standard library that are loaded after a statement, in a new process."""
-    code = f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+def modules_after(statement: str) -> set[str]:
+    """The modules that are loaded after a statement, in a new process."""
+    code = f"import sys\n{statement}\nprint('\\n', *sys.modules)"
     found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    return set(found.stdout.split()) - sys.stdlib_module_names
+    return set(found.stdout.rsplit("\n", 2)[1].split())
+
+
+def foreign(modules: set[str]) -> set[str]:
+    """Their top-level modules from outside the standard library."""
+    return {name.split(".")[0] for name in modules} - sys.stdlib_module_names
 
 
 @pytest.fixture(scope="module")
 def bare() -> set[str]:
     """What NumPy and the interpreter's site hooks bring along by themselves."""
-    return loaded_by("import numpy.random")
+    return foreign(modules_after("import numpy.random"))
 
 
 @pytest.mark.parametrize(
     "statement",
-    ["import pellucid", "import pellucid.ops", "import pellucid.layers", "import pellucid; pellucid.Sequential"],
+    ["import pellucid.ops", "import pellucid.layers", "import pellucid; pellucid.Sequential"],
 )
 def test_nothing_but_numpy_is_loaded(statement: str, bare: set[str]) -> None:
-    assert loaded_by(statement) - bare == {"pellucid"}
+    assert foreign(modules_after(statement)) - bare == {"pellucid"}
+
+
+LEAST = {"pellucid", "pellucid._modules"}
+ENTRY = {f"pellucid.{name}" for name in ("_text", "errors", "cli", "cli.app", "cli.commands", "cli.console")}
+
+
+@pytest.mark.parametrize(
+    ("statement", "own"),
+    [
+        ("import pellucid", LEAST),
+        ("from pellucid.cli import main; main(['--help'])", LEAST | ENTRY),
+        ("from pellucid.cli import main; main(['nothing'])", LEAST | ENTRY),
+    ],
+)
+def test_starting_loads_next_to_nothing(statement: str, own: set[str]) -> None:
+    """Neither NumPy nor a command: a command is loaded when it is called, or its own help is asked for."""
+    loaded = modules_after(statement)
+    assert {name for name in loaded if name.split(".")[0] == "pellucid"} == own
+    assert "numpy" not in loaded
 
 
 def test_every_public_name_is_there() -> None:

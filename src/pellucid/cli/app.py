@@ -11,33 +11,16 @@ from typing import Annotated
 
 import typer
 
-from pellucid._text import say
-from pellucid.cli import (
-    bench,
-    data,
-    exercises,
-    exporting,
-    importing,
-    judge,
-    lab,
-    report,
-    run_program,
-    runs,
-    show,
-    summary,
-    train,
-    tune,
-    weights,
-)
-from pellucid.cli.console import lasting_output
-from pellucid.cli.flags import in_flags
-from pellucid.cli.output import note, plain_warnings
+from pellucid._text import note, say
+from pellucid.cli.commands import Commands
+from pellucid.cli.console import RunAfterwards, lasting_output, plain_warnings
 from pellucid.errors import PellucidError
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
     name="pellucid",
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -47,30 +30,6 @@ app = typer.Typer(
     "Then:   pellucid show filters runs/simple-convnet-digits-001\n\n"
     "Every command explains itself with examples:   pellucid train --help",
 )
-app.command("train", cls=train.Command, epilog=train.EXAMPLES)(train.train)
-app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
-app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
-app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
-app.command("tune", epilog=tune.EXAMPLES)(tune.tune_command)
-app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
-app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
-app.command("export", epilog=exporting.EXAMPLES)(exporting.export_model)
-app.command("report", epilog=report.EXAMPLES)(report.report)
-app.command("lab", epilog=lab.EXAMPLES)(lab.lab)
-app.command(
-    "exercises",
-    epilog=exercises.EXAMPLES,
-    context_settings={"ignore_unknown_options": True},  # numbers below 0
-)(exercises.exercises)
-app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
-app.command(
-    "run",
-    epilog=run_program.EXAMPLES,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)(run_program.run)
-app.add_typer(show.app, name="show")
-app.add_typer(data.app, name="data")
-app.add_typer(weights.app, name="weights")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if reason is not None:
                 note(f"pellucid: standard output cannot be written: {reason}; what was printed is lost")
             return status or (FAILED if reason else 0)
-    except run_program.ProgramAsked as asked:
-        program, argv = asked.program, asked.argv
-    return program.run(argv)
+    except RunAfterwards as asked:
+        work = asked.work
+    return work()
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -97,6 +56,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         with plain_warnings():
             app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
     except PellucidError as error:
+        from pellucid.cli.flags import in_flags
+
         note(f"pellucid: {' '.join(in_flags(str(error), words).split())}")
         return FAILED
     except MemoryError as error:

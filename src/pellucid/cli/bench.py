@@ -19,10 +19,12 @@ EXAMPLES = (
     "All of them, with AlexNet and VGG-16:\n   pellucid bench\n\n"
     "Every kernel there is, each at one typical size:\n   pellucid bench --kernels"
 )
+app = typer.Typer()
 LEAST_SHARE = 0.01
 """Kernels that take less of a step than this are one line together, unless all are asked for."""
 
 
+@app.command("bench", epilog=EXAMPLES)
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="The small networks only.")] = False,
     network: Annotated[str | None, typer.Option(metavar="MODEL", help="One network only.")] = None,

@@ -9,8 +9,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+
+from pellucid._text import note
+
+
+class RunAfterwards(Exception):
+    """Ends the command line; the work is done, and gives the exit status, when nothing of it stands around any more."""
+
+    def __init__(self, work: Callable[[], int]) -> None:
+        super().__init__(work)
+        self.work = work
 
 
 class _Lasting(io.RawIOBase):
@@ -80,3 +92,26 @@ def _replaced(name: str) -> _Lasting | None:
     )
     setattr(sys, name, new)
     return lasting
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Every warning within, Python's and what libraries log, is one line, without the place where it arose."""
+    handler = _Warned(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # NumPy's, of NaN and infinity
+            warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+            yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+class _Warned(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _warn(record.getMessage())
+
+
+def _warn(text: str) -> None:
+    note(f"warning: {' '.join(text.split())}")

@@ -30,10 +30,16 @@ FETCH_EXAMPLES = (
 )
 
 app = typer.Typer(
+    name="data",
     no_args_is_help=True,
-    help="List, describe and fetch data sets.",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def data() -> None:
+    """List, describe and fetch data sets."""
+
+
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, as `pellucid data list` names them.")]
 
 

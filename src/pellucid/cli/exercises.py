@@ -21,8 +21,10 @@ EXAMPLES = (
     "   pellucid exercises softmax 0.67 0.09 0.24\n\n"
     "Another task of the same kind, in Korean:\n   pellucid exercises convolution --seed 7 --lang ko"
 )
+app = typer.Typer()
 
 
+@app.command("exercises", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})  # numbers below 0
 def exercises(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="An exercise. Default: all are listed.")] = None,
     answer: Annotated[

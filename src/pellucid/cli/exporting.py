@@ -16,8 +16,10 @@ EXAMPLES = (
     "Example:\n   pellucid export runs/photo-net-pets-001 --to onnx --out pets.onnx\n\n"
     "The format is known by the file's ending too:\n   pellucid export resnet18 --out resnet18.onnx"
 )
+app = typer.Typer()
 
 
+@app.command("export", epilog=EXAMPLES)
 def export_model(
     run: Run,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write; its ending is the format's.")],

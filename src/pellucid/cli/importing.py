@@ -29,9 +29,11 @@ EXAMPLES = (
     "   pellucid import vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 \\\n"
     "      --as vgg16 --classes 3 --size 160 --out start.safetensors"
 )
+app = typer.Typer()
 MAX_CLASSES_BYTES = 8 << 20
 
 
+@app.command("import", epilog=EXAMPLES)
 def import_file(
     file: Annotated[
         Path,

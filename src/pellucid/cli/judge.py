@@ -37,6 +37,7 @@ PREDICT_EXAMPLES = (
     "Dark ink on white paper, for a network that learned white on black (MNIST):\n"
     "   pellucid predict RUN scan.png --invert"
 )
+app = typer.Typer()
 CHUNK = 64
 """Pictures that are decoded before they are judged: few enough to hold at any size."""
 
@@ -66,6 +67,7 @@ def trained(run: Path | Inside, *, quiet: bool = False) -> Model:
         return load(find_model(run))
 
 
+@app.command("evaluate", epilog=EVALUATE_EXAMPLES)
 def evaluate(
     run: Run,
     data: Annotated[
@@ -212,6 +214,7 @@ def held_out_data(
     return datasets.load(kept["load"], **shape)
 
 
+@app.command("predict", epilog=PREDICT_EXAMPLES)
 def predict(
     run: Run,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],

@@ -19,8 +19,10 @@ EXAMPLES = (
     "   pellucid lab lenet5 --data mnist\n\n"
     "For a class, in Korean, from another machine of the room:\n   pellucid lab --host 192.168.0.10 --lang ko"
 )
+app = typer.Typer()
 
 
+@app.command("lab", epilog=EXAMPLES)
 def lab(
     model: Annotated[
         str | None, typer.Argument(metavar="[RUN|MODEL]", help="A run, a model file, or a network by name.")

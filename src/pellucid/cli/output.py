@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -103,29 +100,6 @@ def _least_width(table: Table, whole: Sequence[int]) -> int:
             cell_len(part) for cell in cells for part in ([cell] if index in whole else cell.split() or [""])
         )
     return least
-
-
-@contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Every warning within, Python's and what libraries log, is one line, without the place where it arose."""
-    handler = _Warned(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # NumPy's, of NaN and infinity
-            warnings.showwarning = lambda message, *_, **__: _warn(str(message))
-            yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-
-
-class _Warned(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        _warn(record.getMessage())
-
-
-def _warn(text: str) -> None:
-    note(f"warning: {' '.join(text.split())}")
 
 
 def check_table_name(out: Place, option: str = "--out") -> None:

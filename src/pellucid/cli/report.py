@@ -38,12 +38,14 @@ EXAMPLES = (
     "Example:\n   pellucid report runs/simple-convnet-digits-001\n\n"
     "In Korean, and opened in the browser:\n   pellucid report RUN --lang ko --open"
 )
+app = typer.Typer()
 REPORT_FILE = "report.html"
 
 END = {"event?": TEXT, "reason?": TEXT, "epochs?": whole(), "best_epoch?": whole()}
 """What the last line of a log says of how training ended."""
 
 
+@app.command("report", epilog=EXAMPLES)
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     lang: Lang = None,

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli import program_pictures
+from pellucid.cli.console import RunAfterwards
 from pellucid.cli.output import note
 from pellucid.cli.program_modules import ProgramModules, in_children, table
 from pellucid.cli.program_names import missing_names
@@ -26,11 +28,17 @@ EXAMPLES = (
     "A program of the book, as it was downloaded:\n\n   pellucid run train_convnet.py\n\n"
     "What follows the program's name is its own:\n\n   pellucid run program.py --epochs 3"
 )
+app = typer.Typer()
 FIGURES = "pellucid.cli.program_figures"
 _POOLED: Any = getattr(concurrent.futures.thread, "_threads_queues", ())
 """Threads of pools: one that nobody shut down waits for work until Python itself ends."""
 
 
+@app.command(
+    "run",
+    epilog=EXAMPLES,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM.py", help="The program.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="For the program itself.")] = None,
@@ -44,15 +52,7 @@ def run(
     """
     asked = Program(program)
     asked.expect_names()
-    raise ProgramAsked(asked, [os.fspath(program), *(arguments or [])])
-
-
-class ProgramAsked(Exception):
-    """Ends the command line, so that nothing of it stands around the program that runs then."""
-
-    def __init__(self, program: Program, argv: list[str]) -> None:
-        super().__init__(argv)
-        self.program, self.argv = program, argv
+    raise RunAfterwards(partial(asked.run, [os.fspath(program), *(arguments or [])]))
 
 
 class Program(SourceFileLoader):

@@ -30,9 +30,11 @@ EXAMPLES = (
     "Others, by a setting, and as a table for a spreadsheet:\n"
     "   pellucid runs experiments/ --sort learning_rate\n   pellucid runs --sort -time --csv runs.csv"
 )
+app = typer.Typer()
 ENDED = "all epochs done"
 
 
+@app.command("runs", epilog=EXAMPLES)
 def runs(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to look. Default: runs.")] = Path("runs"),
     sort: Annotated[

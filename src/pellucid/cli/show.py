@@ -63,10 +63,14 @@ class Pictures(TyperGroup):
 
 app = typer.Typer(
     cls=Pictures,
+    name="show",
     no_args_is_help=True,
-    help="Draw what a network has learned.",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def show() -> None:
+    """Draw what a network has learned."""
 
 
 def command_of(picture: Picture) -> Callable[..., None]:

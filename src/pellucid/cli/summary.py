@@ -11,8 +11,10 @@ from pellucid.cli.drawing import network
 from pellucid.cli.output import JsonFlag, print_json
 
 EXAMPLES = "Example:\n   pellucid summary simple-convnet\n   pellucid summary runs/simple-convnet-digits-001 --json"
+app = typer.Typer()
 
 
+@app.command("summary", epilog=EXAMPLES)
 def summary(
     what: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A network's name, a run folder or a model file.")],
     batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Pictures in a step, for the memory.")] = 32,

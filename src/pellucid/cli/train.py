@@ -43,6 +43,7 @@ EXAMPLES = (
     "Arguments of the optimizer, and of a layer (schedule=cosine is one too):\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16"
 )
+app = typer.Typer()
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
 """The panels of `--help`."""
 
@@ -306,6 +307,7 @@ def _parameters() -> Iterator[inspect.Parameter]:
 
 
 train.__signature__ = inspect.Signature(list(_parameters()))  # type: ignore[attr-defined]
+app.command("train", cls=Command, epilog=EXAMPLES)(train)
 
 
 def _given(context: typer.Context, *besides: str) -> list[str]:

@@ -26,9 +26,11 @@ EXAMPLES = (
     "   pellucid tune lenet5 --data mnist --space 'optimizer=adam|rmsprop'\n\n"
     "Where nothing is said: " + ", ".join(f"{name}={values}" for name, values in SPACE.items())
 )
+app = typer.Typer()
 PICTURE = "tuning.png"
 
 
+@app.command("tune", epilog=EXAMPLES)
 def tune_command(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A network's name.")] = None,
     data: Annotated[str, typer.Option(metavar="DATA", help="As pellucid train has it.")] = DATA,

@@ -21,10 +21,14 @@ FETCH_EXAMPLES = (
 )
 
 app = typer.Typer(
+    name="weights",
     no_args_is_help=True,
-    help="List and fetch published weights.",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def weights() -> None:
+    """List and fetch published weights."""
 
 
 @app.command("list", epilog=LIST_EXAMPLES)
