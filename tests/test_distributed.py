@@ -28,7 +28,8 @@ from pellucid.model.inputs import make_examples
 from pellucid.ops import Array
 from pellucid.optimizers import SGD, Adam
 from pellucid.train import Stop, TrainConfig, Trainer
-from pellucid.train.distributed import Alone, Shards, Tree, Turns, add_up, agree
+from pellucid.train.distributed import HALVED, Alone, Shards, Tree, Turns, add_up, agree
+from pellucid.train.shared import Shared
 
 Mail = dict[tuple[int, int], "queue.Queue[Any]"]
 
@@ -41,11 +42,11 @@ class Thread:
     world: int
     mail: Mail = field(repr=False)
 
-    def swap(self, own: Array | None, other: Array | None, rank: int) -> None:
+    def swap(self, own: Array | None, into: Array | None, rank: int, adds: bool) -> None:
         if own is not None:
             self.mail[self.rank, rank].put(own.copy())
-        if other is not None:
-            other[...] = self.mail[rank, self.rank].get(timeout=60)
+        if into is not None:
+            into[...] = self.mail[rank, self.rank].get(timeout=60) + (into if adds else 0)
 
     def reduce(self, array: Array) -> None:
         add_up(array.reshape(-1), self.rank, self.world, self.swap)
@@ -87,14 +88,20 @@ def sum_of_halves(terms: Array) -> Array:
     return sum_of_halves(terms[: len(terms) // 2]) + sum_of_halves(terms[len(terms) // 2 :])
 
 
+SIZES = (37, 3 * HALVED + 5)
+"""Of arrays that go whole, and in halves."""
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("world", [1, 2, 3, 4, 5, 8])
-def test_any_number_of_processes_sums_the_same_tree(world: int) -> None:
-    terms = (np.random.default_rng(0).standard_normal((8, 37)) * 10.0 ** np.arange(8)[:, None]).astype(np.float32)
+def test_any_number_of_processes_sums_the_same_tree(world: int, size: int) -> None:
+    scales = 10.0 ** np.arange(8)[:, None]
+    terms = (np.random.default_rng(0).standard_normal((8, size)) * scales).astype(np.float32)
 
     def work(processes: Thread) -> Array:
-        shards, tree = Shards.of(8, processes), Tree(37, np.float32)
+        shards, tree = Shards.of(8, processes), Tree(size, np.float32)
         for number in range(shards.first, shards.last):
-            tree.add(terms[number])
+            tree.add(2 * terms[number], 0.5)
         total = tree.take()
         processes.reduce(total)
         return total
@@ -102,6 +109,36 @@ def test_any_number_of_processes_sums_the_same_tree(world: int) -> None:
     for total in together(world, work):
         np.testing.assert_array_equal(total, sum_of_halves(terms))
     assert (terms.sum(axis=0) != sum_of_halves(terms)).any()  # the order tells
+
+
+def test_large_arrays_are_sent_twice_in_all_however_many_processes_there_are() -> None:
+    def work(processes: Thread) -> int:
+        numbers = 0
+
+        def swap(own: Array | None, into: Array | None, rank: int, adds: bool) -> None:
+            nonlocal numbers
+            numbers += 0 if own is None else len(own)
+            processes.swap(own, into, rank, adds)
+
+        add_up(np.ones(8 * HALVED), processes.rank, processes.world, swap)
+        return numbers
+
+    assert together(8, work) == [2 * 7 * HALVED] * 8
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux's memory without a name")
+@pytest.mark.parametrize("size", [5, (5 << 20) // 4])
+def test_memory_that_is_shared_holds_what_the_network_would_bring(size: int) -> None:
+    def work(processes: Thread) -> Array:
+        shared = Shared(processes.rank, processes.world, processes.gather)
+        assert [shared.reaches(rank) for rank in range(3)] == [rank != processes.rank for rank in range(3)]
+        total = np.full(size, 10.0**processes.rank, np.float32)
+        for _ in range(3):  # each slot is used again
+            add_up(total, processes.rank, processes.world, shared.swap)
+        return total
+
+    for total in together(3, work):
+        np.testing.assert_array_equal(total, np.full(size, 9 * 111.0, np.float32))
 
 
 @pytest.mark.parametrize(("size", "count"), [(30, 8), (3, 8), (8, 8), (1, 1), (10, 4)])

@@ -20,7 +20,7 @@ __all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", 
 
 ENGINES = ("pellucid", "torch")
 DEVICES = ("cpu", "cuda", "mps")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float64")
 
 
 class Judging(Protocol):

@@ -97,7 +97,7 @@ class Fitting(Network):
         "flip,rotate=15" or {"flip": 0.5, "rotate": 15} (see `datasets.augmentation`), or a function of a batch's
         pictures and a NumPy generator that gives as many pictures.
         engine: "torch" lets PyTorch compute the steps and judge, on device "cpu", "cuda" or "mps", in precision
-        "float32" or "bfloat16"; the model is the same as ever.
+        "float32", "bfloat16" or "float64"; the model is the same as ever.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """

@@ -16,11 +16,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+
 from pellucid import ops
 from pellucid._modules import optional
 from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array
 from pellucid.train.distributed import Alone, Processes, add_up
+from pellucid.train.shared import Shared
 
 STARTED_BY = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun sets in the environment of a process."""
@@ -56,7 +59,7 @@ def join() -> Processes:
 
 
 class Gloo:
-    """Joined by gloo, over TCP."""
+    """Joined by gloo: over TCP, and on one machine through shared memory."""
 
     def __init__(self, distributed: Any) -> None:
         self._distributed = distributed
@@ -64,6 +67,8 @@ class Gloo:
         self._num_begun = self._num_ended = 0
         self._watch()
         self._exchange(self._join)
+        self._room = np.empty(0, np.uint8)
+        self._shared = Shared(self.rank, self.world, self.gather)
 
     def _join(self) -> None:
         place = {"rank": self.rank, "world_size": self.world, "timeout": PATIENCE}
@@ -116,20 +121,35 @@ class Gloo:
         self._exchange(lambda: self._distributed.broadcast_object_list(box, src=0))
         return box[0]
 
-    def _swap(self, own: Array | None, other: Array | None, rank: int) -> None:
-        """Send one array and receive another, both in the memory where they lie.
+    def _swap(self, own: Array | None, into: Array | None, rank: int, adds: bool) -> None:
+        """Send an array, and let what comes fill another, or be added to it."""
+        if self._shared.reaches(rank):
+            self._exchange(lambda: self._shared.swap(own, into, rank, adds))
+            return
+        if into is None or not adds:
+            self._exchange(lambda: self._send(own, into, rank))
+            return
+        came = self._received(into)
+        self._exchange(lambda: self._send(own, came, rank))
+        np.add(into, came, out=into)
+
+    def _send(self, own: Array | None, into: Array | None, rank: int) -> None:
+        """From memory to memory over the network.
 
         The receiving is asked for first: otherwise gloo sends one after the other, in twice the time.
         """
         from torch import from_numpy
 
-        def swap() -> None:
-            work = [] if other is None else [self._distributed.irecv(from_numpy(other), rank)]
-            work += [] if own is None else [self._distributed.isend(from_numpy(own), rank)]
-            for item in work:
-                item.wait()
+        work = [] if into is None else [self._distributed.irecv(from_numpy(into), rank)]
+        work += [] if own is None else [self._distributed.isend(from_numpy(own), rank)]
+        for item in work:
+            item.wait()
 
-        self._exchange(swap)
+    def _received(self, like: Array) -> Array:
+        """Room for as much, used again."""
+        if self._room.nbytes < like.nbytes:
+            self._room = np.empty(like.nbytes, np.uint8)
+        return self._room[: like.nbytes].view(like.dtype)
 
     def _exchange(self, work: Callable[[], object]) -> None:
         """Errors: BackendError where another process has ended."""

@@ -73,10 +73,9 @@ class Summing:
                 self._restore(statistics)
                 if size:
                     plan.compute(next(sizes), key=step * self._shards.count + number)
-                    gradients *= np.float32(size / n)
                 else:
                     gradients[...] = 0
-                self._gradients.add(gradients)
+                self._gradients.add(gradients, size / n)
                 self._numbers.add(np.concatenate([plan.totals, self._statistics() * (size / n)]))
             gradient, numbers = self._gradients.take(), np.append(self._numbers.take(), float(stop))
             self._processes.reduce(gradient)

@@ -23,9 +23,13 @@ class Device:
         if not there[name]:
             others = ", ".join(other for other, found in there.items() if found)
             raise ConfigError(f"device={name!r}: PyTorch {torch.__version__} finds none here; there is {others}")
+        if (name, precision) == ("mps", "float64"):
+            raise ConfigError("device='mps', precision='float64': such a device has no float64; take device='cpu'")
         # of several processes on one machine each has a GPU, as torchrun numbers them
         number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count() if name == "cuda" else None
         self.torch, self._precision = torch.device(name, number), getattr(torch, precision)
+        self.dtype = torch.float64 if precision == "float64" else torch.float32
+        """Of weights, moments and losses."""
         self.records = name == "cuda"
         """Whether steps may be recorded, see `replay`."""
         self.copies = name != "cpu"
@@ -44,16 +48,17 @@ class Device:
 
     def place(self, network: Network) -> Network:
         """The module there, kernels with the channels last."""
-        network.to(self.torch)
+        network.to(self.torch, self.dtype)
         return network
 
     def send(self, array: Array) -> Tensor:
-        """An array there; on the CPU the array itself."""
+        """An array there; on the CPU, in float32, the array itself."""
         tensor = torch.from_numpy(array)
-        return (tensor.pin_memory() if self.records else tensor).to(self.torch, non_blocking=True)
+        dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
+        return (tensor.pin_memory() if self.records else tensor).to(self.torch, dtype, non_blocking=True)
 
     def precision(self) -> AbstractContextManager[Any]:
-        """Within it layers compute so; weights stay float32."""
-        lower = self._precision != torch.float32
+        """Within it layers compute so; weights stay as `dtype` says."""
+        lower = self._precision != self.dtype
         context: AbstractContextManager[Any] = torch.autocast(self.torch.type, self._precision, enabled=lower)
         return context

@@ -97,9 +97,10 @@ def _on_host(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | Non
     further: dict[str, Any] = {} if classes is None else {"class_weights": classes.cpu().numpy()}
     compute: Callable[..., tuple[Array, Array]] = loss.value_and_gradient
     losses, gradient = compute(*given, None if weights is None else weights.cpu().numpy(), **further)
-    device = outputs.device
-    d = torch.as_tensor(np.asarray(gradient, np.float32), device=device)
-    return Judged(torch.as_tensor(np.asarray(losses, np.float32), device=device), lambda: outputs.backward(d))
+    losses, gradient = (
+        torch.as_tensor(each, dtype=outputs.dtype, device=outputs.device) for each in (losses, gradient)
+    )
+    return Judged(losses, lambda: outputs.backward(gradient))
 
 
 def stays_on_device(loss: Loss) -> bool:

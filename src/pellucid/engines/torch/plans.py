@@ -59,7 +59,7 @@ class _Batches:
         """What the network gives. Shapes: channels last."""
         with self._device.precision():
             outputs = self._network(pictures)
-        return (outputs.movedim(1, -1) if outputs.ndim > 2 else outputs).float()
+        return (outputs.movedim(1, -1) if outputs.ndim > 2 else outputs).to(self._device.dtype)
 
     def _sums(self, losses: Tensor, weights: Tensor | None, outputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Sums of losses and of right answers."""

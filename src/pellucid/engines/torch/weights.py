@@ -47,7 +47,7 @@ class Weights:
     def __init__(self, network: Network, parameters: FlatParameters, slots: Mapping[str, Array]) -> None:
         self.parameters, self._slots, self._network = parameters, slots, network
         held = network.state_dict(keep_vars=True)
-        device = next(iter(held.values())).device
+        like = next(tensor for tensor in held.values() if tensor.is_floating_point())
         found = {(entry.layer.name, entry.name): entry for entry in network.entries}
         self.places: list[Place] = []
         start = 0
@@ -56,8 +56,8 @@ class Weights:
                 place = Place(found[segment.layer, segment.name], segment, start)
                 self.places.append(place)
                 start += -(-int(np.prod(place.entry.layout.shape)) // ALIGNMENT) * ALIGNMENT
-        self.vector, self.gradients = torch.zeros(start, device=device), torch.zeros(start, device=device)
-        self.moments = {name: torch.zeros(start, device=device) for name in slots}
+        self.vector, self.gradients = like.new_zeros(start), like.new_zeros(start)
+        self.moments = {name: like.new_zeros(start) for name in slots}
         trained = set()
         for place in self.places:
             parameter = held[place.entry.key]
