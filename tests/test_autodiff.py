@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pellucid import ops
 from pellucid.autodiff import GradientTape, Variable, rules, tensor
 from pellucid.errors import ConfigError
 
@@ -26,6 +27,7 @@ ROW, ONE = _drawn(3, 1, low=-1.8, high=1.93), _drawn(low=-1.0, high=1.7)
 ABOVE, UNIT = _drawn(3, 4, low=0.3, high=3.0), _drawn(3, 4, low=-0.9, high=0.9)
 SQUARE, IMAGE = _drawn(4, 4), _drawn(2, 4, 3, 2)
 KEY = (slice(None), [0, 2, 2], slice(1, None, 2))
+OUR_OWN = (rules.scattered, ops.normal_below)
 
 CASES: dict[Any, list[Callable[..., Any]]] = {
     **{each: [lambda f: f(A, B), lambda f: f(A, ROW), lambda f: f(ONE, A)] for each in (
@@ -85,6 +87,8 @@ CASES: dict[Any, list[Callable[..., Any]]] = {
     np.tensordot: [lambda f: f(A, B, ([0, 2], [0, 2])), lambda f: f(A, SQUARE, 1)],
     np.dot: [lambda f: f(SQUARE, UNIT.T), lambda f: f(A, SQUARE), lambda f: f(A[0, 0], B[0, 0]), lambda f: f(A, ONE)],
     np.outer: [lambda f: f(A[0, 0], B[0, 1])],
+    rules.scattered: [lambda f: f(A[0, 0], np.array([2, 0, 3, 2]), 3)],
+    ops.normal_below: [lambda f: f(A)],
     np.matmul: [
         lambda f: f(A, SQUARE), lambda f: f(A, np.swapaxes(B, 1, 2)), lambda f: f(SQUARE, A[0, 0]),
         lambda f: f(A[0, 0], SQUARE), lambda f: f(A[0, 0], B[0, 0]),
@@ -123,7 +127,7 @@ def test_each_functions_gradient_is_that_of_differences(function: Any) -> None:
         with GradientTape() as tape:
             given = _given(args, lambda array: watch(array))
             tape.watch(watched)
-            y = function(*given, **options) if function not in (rules.item, rules.cast) else _by_method(function, given)
+            y = _called(function, given, options)
             loss = (y * weights).sum()
         found = tape.gradient(loss, watched)
         if function is np.where:
@@ -132,15 +136,57 @@ def test_each_functions_gradient_is_that_of_differences(function: Any) -> None:
             _by_differences(args, place, total, gradient)
 
 
-def _by_method(function: Any, given: Any) -> Any:
-    return given[0][given[1]] if function is rules.item else given[0].astype(given[1])
+CURVED = np.random.default_rng(5).normal(size=4000)
+ONCE = {np.prod}
+"""Whose gradient goes through what has no rule: they say so."""
 
 
-def _by_differences(args: Any, place: int, total: Callable[[Any], float], gradient: Any) -> None:
+@pytest.mark.parametrize("function", rules.RULES, ids=lambda each: getattr(each, "__name__", str(each)))
+def test_each_gradients_gradient_is_that_of_differences(function: Any) -> None:
+    """Of sum(gradient * numbers), the gradient that of sum(sin(y) * numbers), which curves where y does not."""
+    for case in CASES[function]:
+        called: list[Any] = []
+        case(lambda *args, called=called, **options: called.extend([args, options]))  # type: ignore[misc]
+        args, options = called
+
+        def bent(args: Any, options: Any = options) -> tuple[Any, list[Any], Any]:
+            watched: list[Any] = []
+            with GradientTape(persistent=True) as outer:
+                given = _given(args, lambda array: watched.append(tensor(array.copy())) or watched[-1])
+                outer.watch(watched)
+                with GradientTape() as inner:
+                    inner.watch(watched)
+                    y = _called(function, given, options)
+                    loss = (np.sin(y) * CURVED[: np.size(y)].reshape(np.shape(y))).sum()
+                first = [d for d in inner.gradient(loss, watched) if d is not None]
+                total = sum((d * CURVED[: d.size].reshape(d.shape)).sum() for d in first)
+            return total, watched, outer
+
+        if function in ONCE:
+            with pytest.raises(ConfigError, match="its gradient is not known"):
+                bent(args)
+            continue
+        total, watched, tape = bent(args)
+        for place, gradient in enumerate(tape.gradient(total, watched, unconnected_gradients="zero")):
+            _by_differences(args, place, lambda each: float(bent(each)[0]), gradient, few=6)
+
+
+def _called(function: Any, given: Any, options: Any) -> Any:
+    """Those that are no functions of NumPy's by what they are called by."""
+    if function is rules.item:
+        return given[0][given[1]]
+    if function is rules.cast:
+        return given[0].astype(given[1])
+    return given[0].through(function, *given[1:]) if function in OUR_OWN else function(*given, **options)
+
+
+def _by_differences(args: Any, place: int, total: Callable[[Any], float], gradient: Any, few: int = 10**6) -> None:
+    """few: how many of its numbers are looked at."""
     arrays: list[Any] = []
     _given(args, lambda array: arrays.append(array))
     wanted = np.zeros_like(arrays[place])
-    for index in np.ndindex(wanted.shape):
+    indices = list(np.ndindex(wanted.shape))[:: max(1, wanted.size // few)]
+    for index in indices:
         ends = []
         for step in (1e-6, -1e-6):
             number = -1
@@ -156,7 +202,9 @@ def _by_differences(args: Any, place: int, total: Callable[[Any], float], gradie
 
             ends.append(total(_given(args, moved)))
         wanted[index] = (ends[0] - ends[1]) / 2e-6
-    np.testing.assert_allclose(gradient, wanted, rtol=1e-5, atol=1e-6)
+    assert np.shape(gradient) == wanted.shape and indices
+    for index in indices:
+        np.testing.assert_allclose(np.asarray(gradient)[index], wanted[index], rtol=1e-5, atol=1e-6)
 
 
 # Drawn programs, both here and in PyTorch
@@ -256,15 +304,23 @@ def test_what_cannot_be_recorded_says_so() -> None:
         ):
             with pytest.raises(ConfigError, match=word):
                 wrong()
-    with GradientTape() as outer:
-        v = Variable(2.0)
-        with GradientTape() as inner:
-            y = v**3
-        slope = inner.gradient(y, v)
-        z = slope * 2.0
-    assert float(slope) == 12.0
-    with pytest.raises(ConfigError, match="gradient of a gradient"):
-        outer.gradient(z, v)
+
+
+def test_a_gradient_has_a_gradient() -> None:
+    v = Variable(2.0)
+    with GradientTape() as third:
+        with GradientTape() as second:
+            with GradientTape() as first:
+                y = v**4
+            slope = first.gradient(y, v)
+        curve = second.gradient(slope, v)
+        z = curve * 2.0
+    assert (float(slope), float(curve)) == (32.0, 48.0)
+    assert float(third.gradient(z, v)) == 96.0
+    with GradientTape(persistent=True) as one:
+        y = v**3
+        slope = one.gradient(y, v)
+    assert float(one.gradient(slope, v)) == 12.0, "of itself, as it is persistent"
 
 
 def test_deep_programs_need_no_deep_stack() -> None:

@@ -8,6 +8,7 @@ from pellucid.autodiff.tape import GradientTape as GradientTape
 from pellucid.autodiff.tape import gradients as gradients
 from pellucid.autodiff.tensor import Node as Node
 from pellucid.autodiff.tensor import Tensor as Tensor
+from pellucid.autodiff.tensor import calculated as calculated
 from pellucid.autodiff.tensor import is_recording as is_recording
 from pellucid.autodiff.tensor import node_of as node_of
 from pellucid.autodiff.tensor import recorded as recorded

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.ops import normal_below
 from pellucid.ops.geometry import Array
 
 Pulls = Callable[[Array, Sequence[int]], Mapping[int, Array]]
@@ -121,6 +122,7 @@ for _function, *_each in (
     (np.arctanh, lambda d, y, x: d / (1 - x * x)),
     (np.where, lambda d, y, *_: None, lambda d, y, c, a, b: np.where(c, d, 0), lambda d, y, c, a, b: np.where(c, 0, d)),
     (cast, lambda d, y, x, dtype: d),
+    (normal_below, lambda d, y, x: d * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
 ):
     _slopes(_function, *_each)
 
@@ -246,6 +248,16 @@ def _broadcast_to(y: Any, x: Any, shape: Any) -> Any:
 # counted from 1, and each gets what arrived where its number went
 
 
+def scattered(d: Array, places: Array, count: int) -> Array:
+    """Sums of the d that have the same place, for places 1 to count; what has place 0 is left out."""
+    return np.bincount(places, d, count + 1)[1:]
+
+
+@_of_one(scattered)
+def _scattered(y: Any, x: Any, places: Array, count: int) -> Any:
+    return lambda d: np.where(places > 0, d[places - 1], 0)
+
+
 def _moved(function: Any, arrays: Callable[[Sequence[Any]], Sequence[Any]] = lambda args: args[:1]) -> None:
     def pulls(y: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
         if function is np.pad:
@@ -263,7 +275,9 @@ def _moved(function: Any, arrays: Callable[[Sequence[Any]], Sequence[Any]] = lam
         places = function(first, *args[1:], **options).ravel()
 
         def back(d: Array, wanted: Sequence[int]) -> Mapping[int, Array]:
-            sums = np.bincount(places, np.broadcast_to(d, y.shape).ravel(), ends[-1] + 1)[1:]
+            arrived = np.broadcast_to(d, y.shape).ravel()
+            through = getattr(arrived, "through", None)  # of an array that is recorded itself
+            sums = through(scattered, places, ends[-1]) if through else scattered(arrived, places, ends[-1])
             return {i: sums[ends[i] : ends[i + 1]].reshape(given[i].shape) for i in wanted}
 
         return back
@@ -288,7 +302,7 @@ def _letters(function: Any, spell: Callable[..., str], skip: int = 0) -> None:
 
     def pulls(y: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
         spelling = spell(*args, **options)
-        arrays = [np.asarray(each) for each in args[skip : skip + spelling.count(",") + 1]]
+        arrays = [np.asanyarray(each) for each in args[skip : skip + spelling.count(",") + 1]]
         before, after = spelling.replace(" ", "").split("->")
         terms = before.split(",")
         if any(len(set(term)) != len(term) for term in terms):

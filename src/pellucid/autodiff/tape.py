@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.autodiff.tensor import Node, Tensor, fitting, is_recording, node_of, now, recorded, recording, tensor
+from pellucid.autodiff.tensor import Node, Tensor, fitting, is_recording, node_of, now, recording, tensor
 from pellucid.autodiff.variable import Variable
 from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import Array
@@ -44,8 +44,10 @@ def gradients(
     sums: dict[Any, Array] = {}
     found: dict[Any, Array] = {}
     heap: list[tuple[int, int, Any]] = []
+    again = any(isinstance(d, Tensor) for _, d in seeds)
 
     def arrive(node: Any, d: Array) -> None:
+        d = d if again else np.asarray(d)
         if node in sums:
             sums[node] = sums[node] + d
         else:
@@ -77,7 +79,8 @@ class GradientTape:
     optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
 
     persistent: whether `gradient` may be asked more than once. watch_accessed_variables: whether variables are watched.
-    Errors: ConfigError for a second gradient of a tape that is not persistent, and for the gradient of a gradient.
+    A gradient taken while another tape runs has a gradient itself.
+    Errors: ConfigError for a second gradient of a tape that is not persistent.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
@@ -150,8 +153,9 @@ class GradientTape:
                     "block, where x = tf.convert_to_tensor(x)"
                 )
         starts = [None] * len(targets) if output_gradients is None else _flat(output_gradients)
+        again = self._may_be_asked_again()
         seeds = [
-            (node, np.ones(each.shape, each.dtype) if d is None else fitting(d, each.shape, each.dtype))
+            (node, _start(np.ones(each.shape) if d is None else d, each, again))
             for each, d in zip(map(tensor_or_value, targets), starts, strict=True)
             if (node := node_of(each)) is not None
         ]
@@ -159,25 +163,51 @@ class GradientTape:
         if not self._all:
             found = {node: d for node, d in found.items() if node in self._watched}
         zero = str(getattr(unconnected_gradients, "value", unconnected_gradients)).lower() == "zero"
-        origin = [node for node, _ in seeds]
-        answers = iter([self._answer(each, found.get(each.node), zero, origin) for each in asked])
+        answers = iter([_answer(each, found.get(each.node), zero) for each in asked])
         return _formed(sources, answers)
 
-    def _answer(self, source: Any, d: Any, zero: bool, origin: Sequence[Any]) -> Any:
-        if d is None:
-            return tensor(np.zeros(source.shape, source.dtype)) if zero else None
-        if is_recording():
-            return recorded(d, origin, _second)
-        return tensor(d)
+    def _may_be_asked_again(self) -> bool:
+        """Whether a tape is running that may be asked for a gradient of what is found now."""
+        runs = bool(self._stretches) and self._stretches[-1][1] < 0
+        return is_recording(2 if runs and not self._persistent else 1)
 
     def _ran(self, order: int) -> bool:
         return any(first < order and (last < 0 or order < last) for first, last in self._stretches)
 
-    def jacobian(self, *_: Any, **__: Any) -> Any:
-        """Errors: ConfigError, always."""
-        raise ConfigError("tape.jacobian is not here; tape.gradient(y[:, k], x) in a loop over k, persistent=True")
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none", **_: Any) -> Any:
+        """The gradient of each number of target by itself, for each of sources, in their order and form; None and zeros
+        as of `gradient`. Each number costs one way back.
 
-    batch_jacobian = jacobian
+        Shapes: those of target, then those of the source.
+        """
+        shape = tuple(target.shape)
+        return self._of_each(target, sources, np.eye(int(np.prod(shape))).reshape(-1, *shape), shape, 0)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: Any = "none", **_: Any) -> Any:
+        """The same within each row of a batch, whose rows must not depend on each other.
+
+        Shapes: target (N, ...), source (N, ...) -> N, the rest of target, the rest of source.
+        """
+        count, *shape = target.shape
+        each = np.eye(int(np.prod(shape))).reshape(-1, 1, *shape)
+        starts = np.broadcast_to(each, (len(each), count, *shape))
+        return self._of_each(target, source, starts, tuple(shape), 1)
+
+    def _of_each(self, target: Any, sources: Any, starts: Array, shape: tuple[int, ...], axis: int) -> Any:
+        """The gradients that begin with each of these, side by side from `axis` on in this shape."""
+        asked = _flat(sources)
+        rows: list[Any] = []
+        for start in starts:
+            self._used = False
+            rows.append(self.gradient(target, asked, output_gradients=start))
+        self._used = True
+        found = [
+            None
+            if column[0] is None
+            else np.stack(column, axis).reshape((*source.shape[:axis], *shape, *source.shape[axis:]))
+            for column, source in zip(zip(*rows, strict=True), asked, strict=True)
+        ]
+        return _formed(sources, iter(found))
 
 
 def tensor_or_value(each: Any) -> Any:
@@ -185,11 +215,16 @@ def tensor_or_value(each: Any) -> Any:
     return each.read() if isinstance(each, Variable) else tensor(each)
 
 
-def _second(d: Array, needed: Sequence[bool]) -> Sequence[Array | None]:
-    raise ConfigError(
-        "the gradient of a gradient is not here: take tape.gradient after the outer tape's block, or leave the penalty "
-        "on gradients out"
-    )
+def _start(d: Any, target: Any, again: bool) -> Any:
+    """The gradient of a target to begin with; recorded on where that is to have a gradient itself."""
+    start = fitting(d, target.shape, target.dtype)
+    return tensor(start) if again else np.asarray(start)
+
+
+def _answer(source: Any, d: Any, zero: bool) -> Any:
+    if d is None:
+        return tensor(np.zeros(source.shape, source.dtype)) if zero else None
+    return tensor(d)
 
 
 def _flat(given: Any) -> list[Any]:

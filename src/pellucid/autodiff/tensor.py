@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 
 from pellucid.autodiff import rules
 from pellucid.errors import ConfigError
-from pellucid.ops.geometry import Array
 
-Pull = Callable[[Array, Sequence[bool]], Sequence[Array | None]]
-"""From the gradient of what a function gave, and which of its inputs want theirs, to the gradients of these."""
+Pull = Callable[[Any, Sequence[bool]], Sequence[Any]]
+"""From the gradient of what a function gave, and which of its inputs want theirs, to the gradients of these.
+
+Of a Tensor it gives Tensors, calculated by functions that have rules themselves: so a gradient has a gradient.
+"""
 
 _ORDER = itertools.count(1)
 
@@ -40,9 +43,9 @@ class Node:
         self.order = next(_ORDER)
 
 
-def is_recording() -> bool:
-    """Whether what is calculated now is remembered."""
-    return _recording.depth > 0
+def is_recording(tapes: int = 1) -> bool:
+    """Whether what is calculated now is remembered, by so many at least."""
+    return _recording.depth >= tapes
 
 
 @contextmanager
@@ -69,6 +72,10 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
 
     node: Any = None
     """What a tape knows of it."""
+
+    def through(self, function: Any, *args: Any) -> Any:
+        """What a function of this and other arguments gives, recorded by its rule."""
+        return apply(function, (self, *args), {})
 
     def numpy(self) -> Any:
         """The same numbers as a plain array; one number as such."""
@@ -183,8 +190,24 @@ def node_of(x: Any) -> Any:
 
 def recorded(y: Any, inputs: Sequence[Any], pull: Pull) -> Tensor:
     """An array as calculated from these nodes."""
+    return _known(y, Node(inputs, pull))
+
+
+def _known(y: Any, node: Any) -> Tensor:
     made = np.asarray(y).view(Tensor)
-    made.node = Node(inputs, pull)
+    made.node = node
+    return made
+
+
+def calculated(y: Any, inputs: Sequence[Any], pull: Callable[[Any, Sequence[bool], Any], Sequence[Any]]) -> Tensor:
+    """The same where `pull` reads y, too, which it is given third: recorded where the gradient is."""
+    own: Any = None
+
+    def back(d: Any, needed: Sequence[bool]) -> Sequence[Any]:
+        return pull(d, needed, _known(y, own()) if isinstance(d, Tensor) else y)
+
+    made = recorded(y, inputs, back)
+    own = weakref.ref(made.node)  # or y would hold itself
     return made
 
 
@@ -230,23 +253,24 @@ def apply(function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
         raise ConfigError(f"{name}: its gradient is not known with these arguments: {error}") from None
     kept = [(i, node, each.shape, each.dtype) for i, (node, each) in enumerate(zip(nodes, arrays, strict=True)) if node]
 
-    def pull(d: Array, needed: Sequence[bool]) -> list[Array | None]:
+    def pull(d: Any, needed: Sequence[bool], own: Any) -> list[Any]:
         wanted = [i if need else None for (i, *_), need in zip(kept, needed, strict=True)]
-        found = pulls(d, [i for i in wanted if i is not None])
+        back = rule.pulls(own, args, options) if isinstance(d, Tensor) else pulls
+        found = back(d, [i for i in wanted if i is not None])
         return [None if i is None else fitting(found[i], *kept[place][2:]) for place, i in enumerate(wanted)]
 
-    return recorded(y, [node for _, node, _, _ in kept], pull)
+    return calculated(y, [node for _, node, _, _ in kept], pull)
 
 
-def fitting(d: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+def fitting(d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """A gradient as that of an array of this shape, which may have been stretched to more."""
-    d = np.asarray(d)
+    d = np.asanyarray(d)
     if d.shape != shape:
         ahead = d.ndim - len(shape)
         axes = (*range(ahead), *(i + ahead for i, size in enumerate(shape) if size == 1 and d.shape[i + ahead] != 1))
         d = np.broadcast_to(d, np.broadcast_shapes(d.shape, shape)) if ahead < 0 else d
         d = d.sum(axis=axes).reshape(shape) if axes else np.broadcast_to(d, shape)
-    return np.asarray(d, dtype)
+    return d if d.dtype == dtype else d.astype(dtype)
 
 
 def _any_node(given: Sequence[Any]) -> bool:

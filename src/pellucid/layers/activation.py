@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar, Unpack
+from typing import Any, ClassVar, TypeVar, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pellucid._arguments import within
 from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.initializers import InitializerLike
+from pellucid.layers.calculation import activated
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
 from pellucid.ops import Array, Shape
@@ -24,7 +25,7 @@ SPELLINGS = {"leakyrelu": "leaky_relu", "swish": "silu", "hard_swish": "hard_sil
 
 def _log_softmax(z: Array, *, out: Array | None = None) -> Array:
     shifted = z - z.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+    return np.asanyarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def _log_softmax_backward(dy: Array, y: Array) -> Array:
@@ -37,7 +38,7 @@ def _sparsemax(z: Array, *, out: Array | None = None) -> Array:
     over = falling.cumsum(axis=-1) - 1
     ranks = np.arange(1, z.shape[-1] + 1)
     kept = (falling * ranks > over).sum(axis=-1, keepdims=True)
-    return np.asarray(np.maximum(z - np.take_along_axis(over, kept - 1, axis=-1) / kept.astype(z.dtype), 0))
+    return np.asanyarray(np.maximum(z - np.take_along_axis(over, kept - 1, axis=-1) / kept.astype(z.dtype), 0))
 
 
 def _sparsemax_backward(dy: Array, y: Array) -> Array:
@@ -118,6 +119,9 @@ class Elementwise(Layer):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return activate_backward(dy, cache, self.nonlinearity) if need_dx else None, {}
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return activated(x, self.nonlinearity)
 
 
 class Activation(Elementwise):
@@ -274,6 +278,9 @@ class PReLU(Layer):
         dx, dalpha = ops.prelu_backward(dy, cache, self.params["alpha"])
         return dx if need_dx else None, {"dalpha": dalpha}
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return np.where(x > 0, x, weights["alpha"] * x)
+
     def detail(self) -> str:
         return f"shared {', '.join(map(str, self.shared_axes))}" if self.shared_axes else ""
 
@@ -304,12 +311,7 @@ class ScaledTanh(Elementwise):
     Source: LeCun, Bottou, Bengio & Haffner 1998, equation 6 and appendix A: amplitude 1.7159, slope 2/3.
     """
 
-    def __init__(
-        self,
-        amplitude: float = 1.7159,
-        slope: float = 2 / 3,
-        **named: Unpack[Named],
-    ) -> None:
+    def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3, **named: Unpack[Named]) -> None:
         super().__init__(**named)
         self.amplitude = above_zero(amplitude, "ScaledTanh: amplitude")
         self.slope = above_zero(slope, "ScaledTanh: slope")
@@ -377,6 +379,10 @@ class Softmax(Elementwise):
         place = self.place_of(len(dims))
         dims[place], dims[-1] = dims[-1], dims[place]
         return x if place == len(dims) - 1 else ops.permute(x, dims)
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        place = self.place_of(x.ndim - 1) + 1
+        return np.swapaxes(activated(np.swapaxes(x, place, -1), self.nonlinearity), place, -1)
 
     def detail(self) -> str:
         return "" if self.axis == -1 else f"axis {self.axis}"

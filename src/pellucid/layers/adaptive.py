@@ -61,6 +61,7 @@ class AdaptiveAvgPool2D(AdaptivePool2D):
     Source: PyTorch's AdaptiveAvgPool2d, whose windows Keras has, too.
     """
 
+    linear = True
     reduction: ClassVar[str] = "mean"
 
     def pooled(self, x: Array) -> tuple[Array, Cache]:

@@ -17,6 +17,8 @@ from pellucid.ops.rearranging import bordered_shape, cropped_shape, upsampled_sh
 class Border(Layer):
     """What layers do that add or take away rows and columns around pictures. Units: pixels."""
 
+    linear = True
+
     def _pixels(self, value: Any, argument: str) -> Pads:
         """Errors: ConfigError for anything but pixels."""
         pads = standardize_padding(value, f"{type(self).__name__}: {argument}")
@@ -139,6 +141,7 @@ class UpSampling2D(Layer):
     """
 
     role = "upsampling"
+    linear = True
 
     def __init__(self, size: int | Sequence[int] = 2, interpolation: str = "nearest", **named: Unpack[Named]) -> None:
         super().__init__(**named)

@@ -31,6 +31,7 @@ class BaseConv2D(Windowed, Weighted):
     """What convolutions share: a kernel that slides over pictures, and how many channels it reads and gives."""
 
     role = "convolution"
+    linear = True
 
     def __init__(
         self,

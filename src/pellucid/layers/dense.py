@@ -40,6 +40,7 @@ class Dense(Units, Weighted):
     """
 
     role = "dense"
+    linear = True
     caption = ("dense",)
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class Dropout(Random):
     """
 
     role = "dropout"
+    linear = True
 
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
@@ -140,6 +141,8 @@ class AlphaDropout(Dropout):
     Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks", section 3.
     """
 
+    linear = False
+
     @property
     def caption(self) -> tuple[str, ...]:
         return (f"alpha dropout {self.rate:g}",)
@@ -187,6 +190,9 @@ class GaussianNoise(Random):
 
     def draw_from(self, x: Array, key: Key) -> Array:
         return ops.gaussian_noise(x, self.stddev, key)
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return x + (self.forward(np.zeros(x.shape, x.dtype), training=training, key=key)[0])
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return dy if need_dx else None, {}

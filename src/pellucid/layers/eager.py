@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.autodiff import Tensor, Variable, is_recording, node_of, recorded
+from pellucid.autodiff import Node, Tensor, Variable, gradients, is_recording, node_of, recorded
 from pellucid.errors import ConfigError
 from pellucid.layers.variable import weights_of
 from pellucid.ops import Array
@@ -79,7 +79,8 @@ def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> An
     learns = bool(around is not None and around.training) if training is None else bool(training)
     if seed is None:
         seed = around.draw() if around is not None else drawn_at_random() if learns and is_recording() else 0
-    y, cache = layer.forward(given, training=learns, key=(seed, 0, 0))
+    how: Any = {"training": learns, "key": (seed, 0, 0)}
+    y, cache = layer.forward(given, **how)
     if learns and around is not None and around.pending is not None:
         around.pending.append((layer, cache))
     elif learns:
@@ -90,22 +91,25 @@ def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> An
         nodes = [node_of(one) for one in each]
         weights = [weight for weight in weights_of(layer) if weight.trainable]
         if weights or any(node is not None for node in nodes):
-            return _recorded(layer, answer, cache, each, nodes, weights)
+            return _recorded(layer, answer, cache, each, nodes, weights, how)
     return answer.view(Tensor) if any(isinstance(one, Tensor) for one in each) else answer
 
 
 def _recorded(
-    layer: Layer, answer: Array, cache: Any, each: Sequence[Any], nodes: Sequence[Any], weights: Sequence[Any]
-) -> Tensor:
+    layer: Layer, answer: Array, cache: Any, each: Sequence[Any], nodes: Sequence[Any], weights: Sequence[Any],
+    how: Mapping[str, Any],
+) -> Tensor:  # fmt: skip
     places = [i for i, node in enumerate(nodes) if node is not None]
     written = layer.times_written
 
-    def pull(d: Array, needed: Sequence[bool]) -> list[Array | None]:
+    def pull(d: Array, needed: Sequence[bool]) -> Sequence[Any]:
         if layer.times_written != written:
             raise ConfigError(
                 f"{layer.place()}: its weights changed since the tape recorded them; take all gradients before "
                 "apply_gradients"
             )
+        if isinstance(d, Tensor):
+            return _pulled_by_calculation(layer, d, each, places, weights, how)
         d = np.ascontiguousarray(d, np.float32)
         grads: dict[str, Array] = {}
         if any(needed[len(places) :]):
@@ -119,3 +123,23 @@ def _recorded(
         )
 
     return recorded(answer, [*(nodes[i] for i in places), *(weight.node for weight in weights)], pull)
+
+
+def _pulled_by_calculation(
+    layer: Layer, d: Tensor, each: Sequence[Any], places: Sequence[int], weights: Sequence[Any], how: Mapping[str, Any]
+) -> list[Any]:
+    """The gradients of its inputs and weights, calculated so that they have gradients themselves.
+
+    Errors: ConfigError for a layer of which no calculation is known.
+    """
+    values = [one if isinstance(one, Tensor) else np.asarray(one).view(Tensor) for one in each]
+    read = {weight.name: weight.read() for weight in weights}
+    first = Node().order
+    y = layer.calculate(values if layer.merges else values[0], read, **how)
+    if y is None:
+        raise ConfigError(
+            f"{layer.place()}: the gradient of its gradient is not known; leave it out of what is differentiated twice"
+        )
+    wanted = [*(values[i].node for i in places), *(one.node for one in read.values())]
+    found = gradients([(y.node, d)], wanted, lambda order: order > first)
+    return [found.get(node) for node in wanted]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -131,6 +131,10 @@ class RMSNorm(Measured):
             return None, grads
         dy = dy * self.params["gamma"]
         return (dy - y * (dy * y).mean(axis=axes, keepdims=True)) * inverse, grads
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        mean = np.mean(np.square(x), self.axes_of(x.ndim), keepdims=True)
+        return x / np.sqrt(mean + self.epsilon) * weights["gamma"]
 
 
 class Dot(Merge):

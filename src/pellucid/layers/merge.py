@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ class Merge(Layer):
 
     merges: ClassVar[bool] = True
     role = "merge"
+    linear = True
 
     def output_shape(self, input_shape: Any) -> Shape:
         shapes = self._several(input_shape)
@@ -93,6 +94,8 @@ class Average(Merge):
 class Extreme(Merge):
     """At each place one of the values; the gradient goes to the first that it is."""
 
+    linear = False
+
     def pick(self, stacked: Array) -> Array:
         """Which of the values it is, at each place. Shapes: (values, N, ...) -> (N, ...)."""
         raise NotImplementedError
@@ -106,6 +109,10 @@ class Extreme(Merge):
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
         picked, count = cache
         return [np.where(picked == i, dy, dy.dtype.type(0)) for i in range(count)] if need_dx else None, {}
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        picked = self.pick(np.stack([np.asarray(each) for each in x]))
+        return np.take_along_axis(np.stack(x), picked[None], 0)[0]
 
 
 class Maximum(Extreme):

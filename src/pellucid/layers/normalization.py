@@ -13,6 +13,7 @@ from pellucid._arguments import flag, within
 from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.initializers import InitializerLike
+from pellucid.layers.calculation import normalized
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.taken import only_none
 from pellucid.ops import Array, Shape
@@ -79,6 +80,11 @@ class Norm(Layer):
         gamma = self.params["gamma"] if self.scale else np.ones(shape, dtype)
         beta = self.params["beta"] if self.center else np.zeros(shape, dtype)
         return gamma, beta
+
+    def scaled(self, x: Any, weights: Mapping[str, Any]) -> Any:
+        """Normalised numbers with scale and shift, of recorded arrays."""
+        y = x * weights["gamma"] if self.scale else x
+        return y + weights["beta"] if self.center else y
 
     def gradients(self, dgamma: Array, dbeta: Array) -> dict[str, Array]:
         """Those of the parameters that there are."""
@@ -204,6 +210,12 @@ class BatchNorm(Norm):
             running += running.dtype.type(1.0 - self.momentum) * batch
         self.version += 1
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        if training and self.trainable:
+            return self.scaled(normalized(x, tuple(range(x.ndim - 1)), self.epsilon), weights)
+        mean, variance = self.state["mean"], self.state["variance"]
+        return self.scaled((x - mean) / np.sqrt(variance + variance.dtype.type(self.epsilon)), weights)
+
 
 class LayerNorm(Norm):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each place's own numbers.
@@ -265,6 +277,10 @@ class LayerNorm(Norm):
         dx, *own = ops.layer_norm_backward(dy, x, gamma, mean, variance, epsilon=self.epsilon)
         return dx if need_dx else None, self.gradients(*own)
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        axes = tuple(range(x.ndim - len(self.weights_shape(x.shape[1:])), x.ndim))
+        return self.scaled(normalized(x, axes, self.epsilon), weights)
+
     def detail(self) -> str:
         return "" if self.axis == -1 else f"axis {self.axis}"
 
@@ -323,6 +339,11 @@ class GroupNorm(Norm):
         dx, *own = ops.group_norm_backward(dy, x, gamma, mean, variance, groups=groups, epsilon=self.epsilon)
         return dx if need_dx else None, self.gradients(*own)
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        groups = self.groups_of(x.shape[-1])
+        grouped = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+        return self.scaled(normalized(grouped, (1, 3), self.epsilon).reshape(x.shape), weights)
+
     def detail(self) -> str:
         return "one channel each" if self.groups == -1 else f"groups {self.groups}"
 
@@ -344,12 +365,7 @@ class LocalResponseNorm(Layer):
     caption = ("LRN",)
 
     def __init__(
-        self,
-        size: int = 5,
-        alpha: float = 1e-4,
-        beta: float = 0.75,
-        k: float = 2.0,
-        **named: Unpack[Named],
+        self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, **named: Unpack[Named]
     ) -> None:
         super().__init__(**named)
         self.size = whole(size, "LocalResponseNorm: size", MAX_SIDE)

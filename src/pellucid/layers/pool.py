@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from pellucid import ops
 from pellucid._arguments import flag
 from pellucid.errors import ConfigError, shown
+from pellucid.layers.calculation import first_largest, windows
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.one_row import OneRow
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
@@ -117,6 +118,11 @@ class MaxPool2D(Pool2D):
         argmax, x_shape = cache
         return ops.max_pool2d_backward(dy, argmax, x_shape, **self.options(x_shape[1:])), {}
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        pictures = x if x.ndim == 4 else x[:, np.newaxis]
+        y = first_largest(windows(pictures, **self.options(pictures.shape[1:])))
+        return y if x.ndim == 4 else y[:, 0]
+
 
 class AvgPool2D(Pool2D):
     """Mean of each window: y[n,i,j,c] = mean over (a,b) of x[n, i*SH+a, j*SW+b, c]; padding is not counted.
@@ -131,6 +137,7 @@ class AvgPool2D(Pool2D):
     """
 
     reduction = "mean"
+    linear = True
 
     def __init__(
         self,
@@ -201,6 +208,7 @@ class GlobalAvgPool2D(GlobalPool2D):
     """
 
     reduction = "mean"
+    linear = True
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         return self._shaped(ops.global_avg_pool2d(self.pictures(x)), x), x.shape
@@ -229,6 +237,10 @@ class GlobalMaxPool2D(GlobalPool2D):
             return None, {}
         argmax, x_shape = cache
         return ops.global_max_pool2d_backward(_as_rows(dy), argmax, _as_pictures(x_shape)).reshape(x_shape), {}
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        rows = x.reshape(len(x), -1, x.shape[-1]).transpose(0, 2, 1)
+        return first_largest(rows).reshape(len(x), *self.output_shape(x.shape[1:]))
 
 
 class GlobalAvgPool1D(GlobalAvgPool2D):

@@ -64,6 +64,8 @@ class RandomPictures(Random):
 class Moved(RandomPictures):
     """Each picture from other places of it, between pixels by the distance to the nearest four."""
 
+    linear = True
+
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
         "fill_value": lambda value: not value,

@@ -35,6 +35,10 @@ class RecordedLayer(Layer):
         """What it gives of a Tensor, or of a list of such where it merges."""
         raise NotImplementedError(f"{type(self).__name__} has no _compute")
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        with within_pass(training, _drawn(key), []):
+            return self._compute(x)
+
     def _inner_layers(self) -> list[Layer]:
         """The layers within."""
         return nested_layers(self)

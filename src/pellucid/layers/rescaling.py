@@ -33,6 +33,10 @@ class Affine(Layer):
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return np.asarray(dy * cache) if need_dx else None, {}
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        scale, offset = self.scale_offset()
+        return x * scale + offset
+
 
 class Rescaling(Affine):
     """y = x * scale + offset, in use and in training; one number each, or one a channel.
@@ -120,6 +124,7 @@ class Cut(Layer):
     """What changes the size of pictures to a given one. Errors: ConfigError for a size below 1."""
 
     role = "rearrangement"
+    linear = True
     takes_one = True
     interpolation = "bilinear"
 

@@ -16,6 +16,8 @@ from pellucid.ops.geometry import MAX_SIDE, expect_numbers, whole
 class Ends(Layer):
     """What is done at both ends of a series. Units: samples."""
 
+    linear = True
+
     def _ends(self, given: Any, argument: str) -> tuple[int, int]:
         """(left, right) from such a pair or one number. Errors: ConfigError."""
         pair = (given, given) if isinstance(given, int | np.integer) else given

@@ -27,6 +27,7 @@ class Input(Layer, Symbolic):
     """
 
     role = "input"
+    linear = True
 
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
@@ -60,6 +61,8 @@ class Input(Layer, Symbolic):
 
 class Renamed(Layer):
     """The same numbers in the same order under another shape; a view, nothing is copied."""
+
+    linear = True
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         return x.reshape(x.shape[0], *self.output_shape(x.shape[1:])), x.shape
@@ -130,6 +133,7 @@ class RepeatVector(Layer):
     """
 
     role = "upsampling"
+    linear = True
 
     def __init__(self, n: int, **named: Unpack[Named]) -> None:
         super().__init__(**named)
@@ -163,6 +167,7 @@ class Slice(Layer):
     """
 
     role = "rearrangement"
+    linear = True
     caption = ("slice",)
 
     def __init__(self, start: int, target_shape: Sequence[int], **named: Unpack[Named]) -> None:
@@ -225,6 +230,7 @@ class Permute(Layer):
     """
 
     role = "rearrangement"
+    linear = True
     caption = ("permute",)
 
     def __init__(self, dims: Sequence[int], **named: Unpack[Named]) -> None:

@@ -29,6 +29,7 @@ class Subsampling2D(Pool2D):
     """
 
     reduction = "sum"
+    linear = True
 
     def __init__(
         self,

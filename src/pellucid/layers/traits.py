@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pellucid import ops
 from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape, resolve_padding
 from pellucid.ops.table import Numbers
+
+if TYPE_CHECKING:
+    from pellucid.layers.layer import Key
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Traits:
     "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "augmentation", "flatten",
     "rearrangement", "padding", "cropping", "upsampling", "rescaling", "input", "merge", or "other"."""
 
+    linear: ClassVar[bool] = False
+    """Whether what it gives, less bias and nonlinearity, is linear in each value it reads and each of its weights."""
+
     takes_one: ClassVar[bool] = False
     """Whether it may be called on one picture (H, W, C), too."""
 
@@ -103,6 +110,13 @@ class Traits:
     def steady(self) -> bool:
         """Whether it gives in training what it gives in use, as long as it is not trained."""
         return not self.custom and self.drop_rate == 0
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        """What `forward` gives of recorded arrays, as a calculation whose gradients have gradients, see calculation.py;
+        None where that is not known. weights: those that are trained, by name."""
+        from pellucid.layers import calculation
+
+        return calculation.linear(self, x, weights, training, key) if self.linear else None  # type: ignore[arg-type]
 
     def window(self) -> tuple[Pair, Pair, Pair] | None:
         """(kernel, strides, dilation) of the window each output looks through; None where it sees one place."""

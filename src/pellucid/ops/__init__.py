@@ -54,6 +54,8 @@ from pellucid.ops.api.nonlinear import ACTIVATIONS as ACTIVATIONS
 from pellucid.ops.api.nonlinear import READ_INPUT as READ_INPUT
 from pellucid.ops.api.nonlinear import activation as activation
 from pellucid.ops.api.nonlinear import activation_backward as activation_backward
+from pellucid.ops.api.nonlinear import activation_gradient as activation_gradient
+from pellucid.ops.api.nonlinear import normal_below as normal_below
 from pellucid.ops.api.nonlinear import prelu as prelu
 from pellucid.ops.api.nonlinear import prelu_backward as prelu_backward
 from pellucid.ops.api.nonlinear import softmax as softmax

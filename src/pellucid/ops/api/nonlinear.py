@@ -13,6 +13,7 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.rearranging import slope_shapes
 from pellucid.ops.reference.nonlinear import ACTIVATIONS as FORMULAS
 from pellucid.ops.reference.nonlinear import formula
+from pellucid.ops.reference.nonlinear import normal_below as normal_below
 from pellucid.ops.table import Numbers
 
 ACTIVATIONS = {kind: one.usual for kind, one in FORMULAS.items()}
@@ -83,6 +84,11 @@ def activation_backward(
     dx = result(op, y.shape, (dy, y), out, in_place=0)
     run(op, dy, y, dx, kind=kind, **numbers)
     return dx
+
+
+def activation_gradient(dy: Array, y: Array, kind: str, **numbers: Unpack[Numbers]) -> Array:
+    """The same of functions of NumPy's, for arrays that record what is calculated of them."""
+    return formula(kind).df(dy, y, *formula(kind).taken(numbers))
 
 
 def prelu(x: Array, alpha: Array, *, out: Array | None = None) -> Array:

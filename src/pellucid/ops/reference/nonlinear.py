@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from pellucid.ops.table import LONG, NUMBERS, Numbers, call, op
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), written so that exp never overflows."""
     small = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+    return np.asanyarray(np.where(x >= 0, 1, small) / (1 + small))
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ ACTIVATIONS = {
         reads_input=True,
     ),
     "gelu": Formula(
-        lambda x: _times(x, _normal_below(x)),
-        lambda dy, x: dy * (_normal_below(x) + _times(x, np.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
+        lambda x: _times(x, normal_below(x)),
+        lambda dy, x: dy * (normal_below(x) + _times(x, np.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
         reads_input=True,
     ),
     "gelu_tanh": Formula(
@@ -142,15 +142,17 @@ ACTIVATIONS = {
 
 def _hard_sigmoid(x: Array) -> Array:
     """min(max(x / 6 + 1/2, 0), 1), written so that nothing cancels."""
-    return np.asarray(np.clip(x + 3, 0, 6) / 6)
+    return np.asanyarray(np.clip(x + 3, 0, 6) / 6)
 
 
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
-def _normal_below(x: Array) -> Array:
+def normal_below(x: Array) -> Array:
     """The share of a normal distribution below x."""
-    return np.asarray(_erfc(np.divide(x, -math.sqrt(2), dtype=np.float64)) / 2, x.dtype)
+    if through := getattr(x, "through", None):  # of an array that is recorded
+        return cast(Array, through(normal_below))
+    return np.asanyarray(_erfc(np.divide(x, -math.sqrt(2), dtype=np.float64)) / 2, x.dtype)
 
 
 def _cubic(x: Array) -> Array:
@@ -165,25 +167,25 @@ def _cubic_step(x: Array) -> Array:
 
 def _times(x: Array, factor: Array) -> Array:
     """x * factor, and 0 where the factor is 0, of infinities too."""
-    return np.multiply(x, factor, where=factor != 0, out=np.zeros_like(x))
+    return np.where(factor != 0, x, 0) * factor
 
 
 def _exp(x: Array) -> Array:
     with np.errstate(over="ignore"):  # infinity, as the kernel has it
-        return np.asarray(np.exp(x))
+        return np.asanyarray(np.exp(x))
 
 
 def _mish(x: Array) -> Array:
     """tanh(log(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2)."""
     e = np.exp(np.minimum(x, 20))
-    return np.asarray(e * (e + 2) / (e * (e + 2) + 2))
+    return np.asanyarray(e * (e + 2) / (e * (e + 2) + 2))
 
 
 def _mish_step(x: Array) -> Array:
     """t + x s (1 - t^2), t as above, s the sigmoid of x: the derivative of x t."""
     e, x = np.exp(np.minimum(x, 20)), np.minimum(x, 20)
     rest = 2 / (e * (e + 2) + 2)
-    return np.asarray(_mish(x) + _times(x, e / (1 + e) * rest * (1 + _mish(x))))
+    return np.asanyarray(_mish(x) + _times(x, e / (1 + e) * rest * (1 + _mish(x))))
 
 
 def _hypotenuse(x: Array, b: float) -> Array:
@@ -193,7 +195,7 @@ def _hypotenuse(x: Array, b: float) -> Array:
 
 def _square_sum(x: Array, b: float) -> Array:
     """(|x| + sqrt(x^2 + b)) / 2."""
-    return np.asarray((np.abs(x) + _hypotenuse(x, b)) / 2)
+    return np.asanyarray((np.abs(x) + _hypotenuse(x, b)) / 2)
 
 
 def _bounded(x: Array, slope: float, threshold: float, ceiling: float) -> Array:
