@@ -340,6 +340,45 @@ def test_a_killed_worker_is_started_again_to_the_bits_of_one_process(command: Co
     assert len(losses(run)) == 6 and losses(run) == losses(tmp_path / "alone")
 
 
+PROGRAM = """
+import hashlib, sys
+import numpy as np
+import pellucid
+
+class Told(pellucid.train.callbacks.ModelCheckpoint):
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        print("kept", flush=True)
+
+digits = pellucid.datasets.load("digits").train
+model = pellucid.zoo.build("simple-convnet", input_shape=(8, 8, 1))
+model.compile("adam")
+given = dict(epochs=int(sys.argv[1]), shards=4, resume="checkpoints", callbacks=Told("best.safetensors"))
+history = model.fit(digits.images[:96], digits.labels[:96], validation_split=0.25, **given)
+print(hashlib.sha256(model.parameters.vector).hexdigest(), history.history["val_loss"], flush=True)
+"""
+
+
+def test_fit_in_a_program_under_torchrun_leaves_the_bits_of_one_process(tmp_path: Path) -> None:
+    """Both processes have all numbers, the first alone the files, from which one process may go on."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
+    lines: dict[str, list[str]] = {}
+    for folder, epochs, words in (("alone", "2", ()), ("many", "1", launch), ("many", "2", ())):
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, *words, str(tmp_path / "program.py"), epochs],
+            cwd=place, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        lines[folder + epochs] = [line for line in done.stdout.splitlines() if " [" in line or line == "kept"]
+    alone, many, gone_on = (lines[name] for name in ("alone2", "many1", "many2"))
+    first, again, told = sorted(many)
+    assert first == again and "[" in first and told == "kept"
+    assert gone_on == ["kept", alone[-1]]
+
+
 def blocks(name: str, kind: str) -> list[str]:
     """The fenced blocks of one kind of a page, in order."""
     text = (Path(__file__).parent.parent / "docs" / name).read_text("utf-8")

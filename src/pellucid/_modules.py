@@ -204,3 +204,13 @@ def refused(call: Callable[..., Any], where: str, args: tuple[Any, ...], given: 
             return unknown_name(f"argument of {where}:", unknown, known)
         return ConfigError(f"{where}: {wrong}; its arguments are {', '.join(known) or 'none'}")
     return None
+
+
+def installed_version() -> str:
+    """The version of the installed package, or a remark that it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pellucid")
+    except PackageNotFoundError:
+        return "(run from its source folder, not installed)"

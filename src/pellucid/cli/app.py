@@ -85,7 +85,7 @@ def _version(asked: bool) -> None:
     if not asked:
         return
     from pellucid import ops
-    from pellucid.runs.record import installed_version
+    from pellucid._modules import installed_version
 
     backend = ops.backend()
     say(f"pellucid {installed_version()}", prose=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from pellucid.model.streams import is_stream, stream_of
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.train import (
-    Checkpoints,
     Evaluation,
     Examples,
     History,
@@ -30,13 +30,14 @@ from pellucid.train import (
     TrainConfig,
     Trainer,
     evaluate,
-    fit_resumable,
     named,
     standardize_listeners,
 )
 from pellucid.train.callbacks import BackupAndRestore
 from pellucid.train.config import MAX_EPOCHS
 from pellucid.train.doctor import Doctor
+from pellucid.train.gloo import join
+from pellucid.train.joined import agree_on, go_on, locked, usual_shards
 from pellucid.train.streaming import Stream
 
 
@@ -74,6 +75,7 @@ class Fitting(Network):
         engine: str | None = None,
         device: str | None = None,
         precision: str | None = None,
+        shards: int | None = None,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
@@ -98,12 +100,16 @@ class Fitting(Network):
         pictures and a NumPy generator that gives as many pictures.
         engine: "torch" lets PyTorch compute the steps and judge, on device "cpu", "cuda" or "mps", in precision
         "float32", "bfloat16" or "float64"; the model is the same as ever.
+        shards: logical parts of each batch, which the processes that torchrun starts share, if it has started this
+        program: each then calls `fit` alike, and rank 0 alone speaks, keeps checkpoints and has the callbacks that
+        write. None: 8 under torchrun, else 1. See docs/many.md.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
         self._compiled()
-        listeners = standardize_listeners(callbacks)
-        verbose, watched = verbosity(verbose), flag(doctor, "doctor")
+        listeners, processes = standardize_listeners(callbacks), join()
+        verbose = 0 if processes.rank else verbosity(verbose)
+        watched = flag(doctor, "doctor") and not processes.rank
         folder = None if resume is None else path_of(resume, "resume")
         backups = [one for one in listeners if isinstance(one, BackupAndRestore)]
         if backups and folder is None:
@@ -118,6 +124,7 @@ class Fitting(Network):
             augment=text_of(augment),
             cache_features=flag(cache_features, "cache_features") and not any(map(is_stream, (x, validation_data))),
             **words(engine, device, precision),
+            shards=usual_shards(engine) if shards is None else shards,
         )
         own = augment is None or (callable(augment) and not isinstance(augment, type))
         change = augment if own else Augmentation.of(augment)
@@ -138,23 +145,27 @@ class Fitting(Network):
         watched = watched and not isinstance(examples, Stream) and not isinstance(held, Stream)
         watching = Doctor(self, examples, held, shuffled=config.shuffle, tell=tuple(listeners)) if watched else None
         try:
-            kept = None if folder is None else Checkpoints(folder)
-            trainer = Trainer(
-                self,
-                examples,
-                config,
-                validation=held,
-                augment=change,
-                listeners=[*([watching] if watching else []), *listeners],
-                checkpoints=kept,
-                first_epoch=first_epoch,
-                validation_freq=every,
-            )
-            history = trainer.run() if kept is None else fit_resumable(trainer, kept)
+            with nullcontext() if folder is None else locked(folder, processes) as kept:
+                agree_on(processes, self, (examples, held), config)
+                trainer = Trainer(
+                    self,
+                    examples,
+                    config,
+                    validation=held,
+                    augment=change,
+                    listeners=[*([watching] if watching else []), *listeners],
+                    checkpoints=kept,
+                    first_epoch=first_epoch,
+                    validation_freq=every,
+                    processes=processes,
+                )
+                if folder is not None:
+                    go_on(trainer, kept, processes)
+                history = trainer.run()
             history.params = {"verbose": verbose, "epochs": config.epochs, "steps": trainer.num_steps}
             history.model = self
             history.advice = [said.text for said in watching.findings] if watching else []
-            for backup in backups:
+            for backup in backups if processes.rank == 0 else ():
                 backup.done()
             return history
         finally:

@@ -137,13 +137,3 @@ def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:
     start = {"weights": record["start"].get("weights")} if "start" in record else {}
     named = {"model": model["name"], "data": data["name"], **own}
     return {**named, **training, **optimizer, **model.get("settings", {}), **loaded, **start}
-
-
-def installed_version() -> str:
-    """The version of the installed package, or a remark that it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pellucid")
-    except PackageNotFoundError:
-        return "(run from its source folder, not installed)"

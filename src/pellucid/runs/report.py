@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._modules import installed_version
 from pellucid._numbers import percent
 from pellucid.files.inside import Inside, Place
 from pellucid.runs.console import Console
@@ -18,7 +19,6 @@ from pellucid.runs.folder import (
     read_record,
     title_of,
 )
-from pellucid.runs.record import installed_version
 from pellucid.train.history import NAMES, SHARES
 
 if TYPE_CHECKING:

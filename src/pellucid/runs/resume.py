@@ -19,10 +19,10 @@ from pellucid.runs.folder import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, ch
 from pellucid.runs.record import RESUMABLE, read_record
 from pellucid.runs.run import Run, go
 from pellucid.runs.setup import fit_schedule, load_data, prepare
-from pellucid.runs.together import agree_on, first_on_each_machine, locked, share_saved
 from pellucid.runs.tracking import Tracking
 from pellucid.train.distributed import Processes
 from pellucid.train.gloo import join
+from pellucid.train.joined import agree_on, first_on_each_machine, locked, share_saved
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -65,7 +65,7 @@ def resume_run(
     if processes.rank:
         console.hush()
     place = Inside(run) if processes.rank else _run_folder(run)
-    with locked(place, processes) as checkpoints:
+    with locked(place / CHECKPOINTS, processes) as checkpoints:
         record: dict[str, Any] = {}
         saved = None
         if checkpoints is not None:
@@ -77,6 +77,7 @@ def resume_run(
                     f'weights="{run}" starts a new run from its best epoch'
                 )
         saved, record = share_saved(processes, saved, record)
+        assert saved is not None  # rank 0 has found one
         given = words(engine, device, precision, record["training"])
         return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, given, processes, mixed=mixed)
 

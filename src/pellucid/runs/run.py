@@ -13,7 +13,7 @@ from pellucid._display import Shown
 from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside
 from pellucid.runs.console import Console
-from pellucid.runs.folder import check_unused, make_run_folder, write_record
+from pellucid.runs.folder import CHECKPOINTS, check_unused, make_run_folder, write_record
 from pellucid.runs.pretrained import published_start, two_stages
 from pellucid.runs.report import draw, record, report
 from pellucid.runs.setup import (
@@ -29,11 +29,11 @@ from pellucid.runs.setup import (
     settle,
     standardized,
 )
-from pellucid.runs.together import agree_on, first_on_each_machine, locked, usual_shards
 from pellucid.runs.tracking import Tracking
 from pellucid.runs.weights import begin_from, load_weights
 from pellucid.train.distributed import Processes
 from pellucid.train.gloo import join
+from pellucid.train.joined import agree_on, first_on_each_machine, locked, usual_shards
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -167,7 +167,7 @@ def train_run(
         augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
         **words(engine, device, precision),
-        shards=usual_shards(engine or "") if shards is None else shards,
+        shards=usual_shards(engine) if shards is None else shards,
     )
     computing = engine_of(config.engine, config.device, config.precision)
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(
@@ -228,7 +228,7 @@ def train_run(
         "learning_rate": rate,
         "doctor": doctor,
     }
-    with locked(folder, processes) as checkpoints:
+    with locked(folder / CHECKPOINTS, processes) as checkpoints:
         if checkpoints is not None:
             check_unused(folder)  # somebody else may have been quicker
         written = record(name, model_settings, network, dataset, loading, start, training)

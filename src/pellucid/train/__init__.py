@@ -15,7 +15,7 @@ from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
 from pellucid.train.judging import evaluate
 from pellucid.train.listeners import Progress
 from pellucid.train.log import CsvLog, JsonLog
-from pellucid.train.resume import fit_resumable, other_backend
+from pellucid.train.resume import other_backend
 from pellucid.train.staging import training_plan
 from pellucid.train.state import OptimizerState, TrainingState
 from pellucid.train.tracking import MLflow, TensorBoard
@@ -40,7 +40,6 @@ __all__ = [
     "Trainer",
     "TrainingState",
     "evaluate",
-    "fit_resumable",
     "named",
     "other_backend",
     "training_plan",

@@ -30,6 +30,7 @@ __all__ = [
     "TrainingStarted",
     "standardize_listeners",
     "wants_every_batch",
+    "writes",
 ]
 
 
@@ -201,7 +202,8 @@ class Stop:
 
 Listener = Callable[[Event], Stop | None]
 """One with an attribute `every_batch` that is False is content with the `BatchEnded` that end a stretch of steps of
-about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads."""
+about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads. One with an
+attribute `writes` that is True writes files, or to the terminal: of several processes the first alone has it."""
 
 
 class Resumable(ABC):
@@ -231,6 +233,11 @@ for its switch interval, 5 ms; and a progress bar wants news ten times a second.
 def wants_every_batch(listener: Listener) -> bool:
     """True unless the listener says otherwise."""
     return bool(getattr(listener, "every_batch", True))
+
+
+def writes(listener: Listener) -> bool:
+    """False unless the listener says otherwise."""
+    return getattr(listener, "writes", False) is True
 
 
 def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[Listener]:

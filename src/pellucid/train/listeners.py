@@ -96,7 +96,7 @@ def epoch_head(logs: Mapping[str, float]) -> str:
 class Progress:
     """A bar for the epoch in hand and one line for each finished; plain lines where the output is no terminal."""
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(self, file: IO[str] | None = None, *, bar: bool = True) -> None:
         self._file, self._wants_bar = file, bar

@@ -53,7 +53,7 @@ class CsvLog:
     Errors: CheckpointError if it cannot be written, or read where rows are to be kept.
     """
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(self, path: Place, *, append: bool = False) -> None:
         self._path, self._append = path, append
@@ -101,7 +101,7 @@ class JsonLog:
     Errors: CheckpointError if it cannot be written.
     """
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(self, path: Place, about: Mapping[str, Any]) -> None:
         self._path, self._about = inside(path), dict(about)

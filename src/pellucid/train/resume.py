@@ -8,7 +8,6 @@ same bits. Numbers that are no counts lie in tensors: text would round some of t
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from pellucid.errors import CheckpointError, ConfigError, shown
 from pellucid.files.schema import OBJECT, TEXT, Maybe, Misfit, check, either, number, whole
 from pellucid.layers.parameters import fill, tensors_of
 from pellucid.ops.geometry import Array, Shape
-from pellucid.train.checkpoints import Checkpoints, Saved
+from pellucid.train.checkpoints import Saved
 from pellucid.train.config import MAX_EPOCHS, TrainConfig
 from pellucid.train.events import Resumable
 from pellucid.train.examples import Examples, fingerprint
@@ -29,7 +28,7 @@ from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
 
 if TYPE_CHECKING:
-    from pellucid.train.trainer import Trainer
+    pass
 
 TRAINING = "training:"
 """How the names of tensors begin that belong to the training and not to the model."""
@@ -234,22 +233,3 @@ def _check_same(saved: Saved, then: Mapping[str, Any], now: Mapping[str, Any]) -
                 f"{saved.path.parent}: the training there has {name} {before!r}, this one {value!r}; "
                 "keep it as it was, or train anew in another folder"
             )
-
-
-def fit_resumable(trainer: Trainer, checkpoints: Checkpoints) -> History:
-    """Train with checkpoints in a folder, and go on from the newest whole one there, if there is one.
-
-    Errors: CheckpointError if another process is training there; ConfigError if the training there is another one.
-    """
-    with checkpoints.locked():
-        saved = checkpoints.newest(_warn)
-        if saved is not None:
-            trainer.resume(saved)
-            difference = other_backend(saved)
-            if difference:
-                _warn(difference)
-        return trainer.run()
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=4)

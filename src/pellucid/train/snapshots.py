@@ -42,7 +42,7 @@ class Snapshots:
     NUM_BINS counts, with its range under `…/range`. What frozen layers hold and give is measured once.
     """
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(self, folder: Path | Inside, model: Trainable, probes: Array) -> None:
         self._folder, self._model = folder if isinstance(folder, Inside) else Inside(folder), model

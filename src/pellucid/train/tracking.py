@@ -40,7 +40,7 @@ class TensorBoard:
     Errors: ConfigError where tensorboardX is not installed.
     """
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(
         self, log_dir: str | Path = "logs", *, histogram_freq: int = 0, parameters: Mapping[str, Any] | None = None
@@ -93,7 +93,7 @@ class MLflow:
     Errors: ConfigError where MLflow is not installed, or where nobody answers at the start.
     """
 
-    every_batch = False
+    every_batch, writes = False, True
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ from pellucid.train.events import (
     TrainingEnded,
     TrainingStarted,
     wants_every_batch,
+    writes,
 )
 from pellucid.train.examples import Examples
 from pellucid.train.feeding import Feeder
@@ -77,11 +78,12 @@ class Trainer:
         each it judges on held-out pictures. processes: which train this model together; None: this one alone.
         """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
-        self.listeners = tuple(listeners)
+        self._processes: Processes = processes or Alone()
+        first = self._processes.rank == 0
+        self.listeners = tuple(listener for listener in listeners if first or not writes(listener))
         self._watched = any(map(wants_every_batch, self.listeners))
         self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
         self.state.epoch, self._validation_freq = first_epoch, validation_freq
-        self._processes: Processes = processes or Alone()
         self._staging = Staging(model, examples, validation, config, augment, folder, self._processes)
         self.num_steps = len(self._staging.feeder)
         settings = partial(settings_of, model, examples, validation, config)

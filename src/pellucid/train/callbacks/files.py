@@ -17,6 +17,8 @@ class CSVLogger(Callback):
     append: after what the file holds already. Errors: ConfigError for a separator that is not one sign.
     """
 
+    writes = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ConfigError(f"CSVLogger: separator must be one sign, got {shown(separator)}")
@@ -46,6 +48,8 @@ class BackupAndRestore(Callback):
     Kept are its checkpoints, at most some seconds apart; delete_checkpoint: they go when the training has ended.
     Keras's save_freq and save_before_preemption change nothing.
     """
+
+    writes = True
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ class ModelCheckpoint(Callback):
     Errors: ConfigError for arguments; what `save` says of a file that cannot be written.
     """
 
+    writes = True
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
