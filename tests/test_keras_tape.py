@@ -223,7 +223,7 @@ def test_a_networks_values_are_calculated_with() -> None:
     losses = model.fit(X, Y, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     with pytest.raises(ShapeError, match="no row for each picture"):
-        ops.mean(inputs, axis=0)
+        keras.layers.Dense(2)(ops.mean(inputs, axis=0))
 
 
 def test_a_tape_goes_through_every_activation() -> None:

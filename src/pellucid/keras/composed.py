@@ -12,6 +12,7 @@ from pellucid import initializers
 from pellucid._arguments import flag, several
 from pellucid._locks import building
 from pellucid.errors import ConfigError
+from pellucid.keras.reduced import with_losses
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import tensor, traced
 from pellucid.layers import Layer as OurLayer
@@ -105,9 +106,12 @@ class Layer(RecordedLayer):
             self._constraints[key] = bound
         return LayerWeight(self, key)
 
-    def add_loss(self, loss: Any) -> None:
-        """What its `call` adds to the loss of the batch; `fit` takes its steps by a tape then."""
-        self.added_losses.append(loss)
+    def add_loss(self, loss: Any, inputs: Any = None) -> None:
+        """What its `call` adds to the loss of the batch, the mean of several; `fit` takes its steps by a tape then.
+
+        inputs: as older programs say what it is calculated from; it changes nothing.
+        """
+        self.added_losses.append(loss if is_symbolic(loss) or np.ndim(loss) == 0 else np.mean(loss))
 
     def add_metric(self, *_: Any, **__: Any) -> None:
         """Errors: ConfigError, always."""
@@ -144,9 +148,14 @@ class Layer(RecordedLayer):
             sizes = [value.sizes for value in each]
             self._begin(sizes if self.merges else sizes[0])
             if not self.params and not self.state:
+                self.added_losses = []
                 try:
                     own: Any = self.call
-                    return traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
+                    answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
+                    if not (added := [loss for loss in self.added_losses if is_symbolic(loss)]):
+                        return answer
+                    self.added_losses = []
+                    return with_losses(answer, added)
                 except Exception:  # whatever it does with values that have no numbers yet, it does with arrays
                     if args or kwargs:
                         raise

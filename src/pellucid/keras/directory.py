@@ -64,17 +64,19 @@ def image_dataset_from_directory(
     pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
     verbose: bool = True,
+    smart_resize: bool = False,
 ) -> Any:
     """Pictures of a folder with one sub-folder a class, in batches of (levels from 0 to 255, labels), read as needed.
 
     labels: "inferred" from the folders, a list of class numbers in the order of the sorted files, or None for pictures
     alone. label_mode: "int", "categorical" (one-hot), "binary", or None. subset of a validation_split: "training",
-    "validation" or "both"; give it a seed, or shuffle=False.
+    "validation" or "both"; give it a seed, or shuffle=False. smart_resize: crop_to_aspect_ratio by its older name.
     Shapes: image_size (height, width) -> (batch_size, height, width, C) float32; labels (batch_size,) int32,
         (batch_size, classes) float32, or (batch_size, 1) float32.
     Errors: ConfigError for arguments; DataError for a folder without pictures, or labels that are not one a picture.
     """
     folder = path_of(directory, "directory")
+    crop_to_aspect_ratio = crop_to_aspect_ratio or smart_resize
     _check(label_mode, subset, validation_split, seed, shuffle, crop_to_aspect_ratio or pad_to_aspect_ratio)
     names: list[str] | None = None
     if isinstance(labels, str) and labels == "inferred":

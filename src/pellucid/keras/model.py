@@ -266,6 +266,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     def compile(self, *args: Any, **options: Any) -> None:
         """See `Sequential.compile`. Warns where Keras would take scores for probabilities, as is not done here."""
         super().compile(*args, **options)
+        self._has_loss = (args[1] if len(args) > 1 else options.get("loss")) is not None
         self._trained = tuple(layer.trainable for layer in self.layers)
         last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
         scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.autodiff.tensor import apply
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.keras.reduced import Reduced, reduces
 from pellucid.layers.recorded import RecordedLayer
 from pellucid.layers.symbolic import Symbolic, Value, call
 
@@ -63,6 +64,19 @@ def _put_in(given: Any, values: Sequence[Any]) -> Any:
     return type(given)(_put_in(each, values) for each in given) if type(given) in (list, tuple) else given
 
 
-def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any] | None = None) -> Value:
-    """What a function gives for a network's values among its arguments. Errors: ConfigError for a variable there."""
-    return Operation(function, arguments, options or {}).call_on_values()
+def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:
+    """What a function gives for a network's values among its arguments, which may have no row for each picture.
+
+    Errors: ConfigError for a variable there.
+    """
+    if reduces(arguments):
+        return Reduced(function, arguments, options or {})
+    try:
+        return Operation(function, arguments, options or {}).call_on_values()
+    except ShapeError as error:
+        made = Reduced(function, arguments, options or {})
+        try:
+            made.shape  # noqa: B018 (it says whether the function takes such arrays at all)
+        except Exception:
+            raise error from None
+        return made

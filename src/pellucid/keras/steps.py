@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid import metrics
+from pellucid import losses, metrics, optimizers
 from pellucid._arguments import verbosity
 from pellucid.autodiff import GradientTape
-from pellucid.errors import ConfigError, DivergedError
+from pellucid.errors import ConfigError, DivergedError, shown
+from pellucid.keras.reduced import with_losses
 from pellucid.keras.tensor import tensor
 from pellucid.layers.recorded import nested_layers
+from pellucid.layers.symbolic import is_symbolic
 from pellucid.metrics import Mean, Metric
 from pellucid.model.streams import Source, is_stream
 from pellucid.plan import accuracy_kind
@@ -34,17 +36,22 @@ class Steps:
 
     if TYPE_CHECKING:
         name: str
-        optimizer: Any
-        loss: Any
         losses: Any
         layers: Any
         stop_training: bool
         trainable_variables: Any
         held_layers: Any
+        inputs: Any
+        outputs: Any
+        optimizer_state: Any
         seed: int
 
         def __call__(self, x: Any, training: Any = None) -> Any: ...
+        def _clear(self) -> None: ...
+        def _stand(self, sources: Sequence[Any], answers: Sequence[Any]) -> None: ...
 
+    _has_loss = True
+    """Whether `compile` was given one; else what layers add to the loss is all of it."""
     _loss_tracker: Mean | None = None
     _own_metrics: tuple[Any, ...] | None = None
 
@@ -76,7 +83,7 @@ class Steps:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: Any = None
     ) -> Any:
         """What `compile` chose, and `losses`."""
-        total = self.loss(y, y_pred, sample_weight) if y is not None else 0.0
+        total = self.loss(y, y_pred, sample_weight) if y is not None and self._has_loss else 0.0
         for each in self.losses:
             total = total + each
         return total
@@ -110,6 +117,39 @@ class Steps:
         if not self.takes_own_steps:
             return super().metrics  # type: ignore[misc]
         return [] if self._loss_tracker is None else [self._loss_tracker, *(self._own_metrics or ())]
+
+    def add_loss(self, loss: Any, inputs: Any = None) -> None:
+        """Add what is calculated of this network's values to the loss; `fit` takes its steps by a tape then.
+
+        inputs: as older programs say what it is calculated from; it changes nothing.
+        Errors: ConfigError for what is no such value.
+        """
+        if not is_symbolic(loss):
+            raise ConfigError(
+                f"{self.name}: add_loss takes what is calculated of this network's values, got {shown(loss)}"
+            )
+        sources, answers = self.inputs, self.outputs
+        self._clear()
+        self._stand(sources, [with_losses(answers[0], [loss]), *answers[1:]])
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer chosen by `compile`; a class of one's own may set it."""
+        return super().optimizer  # type: ignore[misc]
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None:
+        self._optimizer = optimizers.get(optimizer)
+        self.optimizer_state.restart()
+
+    @property
+    def loss(self) -> Any:
+        """The loss chosen by `compile`; a class of one's own may set it, and whatever it likes before that."""
+        return super().loss  # type: ignore[misc]
+
+    @loss.setter
+    def loss(self, loss: Any) -> None:
+        self._loss = losses.get(loss) if isinstance(loss, str | losses.Loss) or callable(loss) else None
 
     def reset_metrics(self) -> None:
         """Measure anew."""

@@ -16,6 +16,8 @@ from pellucid.autodiff import tensor as as_tensor
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
 from pellucid.layers.batched import FREE_SIDE, OTHER_SIDE
+from pellucid.layers.normalization import Norm
+from pellucid.layers.recorded import RecordedLayer
 from pellucid.layers.symbolic import Symbolic, Value, calls_behind, is_symbolic
 from pellucid.ops import Shape
 
@@ -41,6 +43,10 @@ class Calculated:
     sizes: Shape
     other: Any
 
+    def calculated(self, function: Any, arguments: Any, options: Any) -> Any:
+        """What a function, such as a loss, makes of this value and others."""
+        return _operation(function, arguments, options)
+
     @property
     def shape(self) -> Any:
         """The sizes with the batch's, which is None as all are that are not known."""
@@ -54,7 +60,7 @@ class Calculated:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:  # type: ignore[no-redef]
         ours = _BY_LAYERS.get(ufunc)
-        if ours is not None and not options and all(isinstance(each, Symbolic | int | float) for each in inputs):
+        if ours is not None and not options and all(map(_takes_layers, inputs)):
             return ours(*inputs)
         return _operation(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
 
@@ -68,6 +74,14 @@ class Calculated:
         scaled: Any = self
         return scaled * (1 / other) if isinstance(other, int | float) else _operation(np.divide, (self, other), {})
 
+    def __neg__(self) -> Any:
+        return super().__neg__() if _takes_layers(self) else _operation(np.negative, (self,), {})  # type: ignore[misc]
+
+
+def _takes_layers(given: Any) -> bool:
+    """Whether layers take it: a number, or a value with a row of numbers for each picture."""
+    return isinstance(given, int | float) or (isinstance(given, Symbolic) and given.sizes != ())
+
 
 def _method(name: str, function: Any) -> Any:
     """By a layer where one does it, of values and numbers; else as an operation."""
@@ -75,7 +89,7 @@ def _method(name: str, function: Any) -> Any:
 
     def method(self: Any, other: Any) -> Any:
         by_layer = vars(Symbolic).get(name)
-        if by_layer is not None and isinstance(other, Symbolic | int | float):
+        if by_layer is not None and _takes_layers(self) and _takes_layers(other):
             with contextlib.suppress(ShapeError):  # of sizes that are stretched to each other
                 return by_layer(self, other)
         return _operation(function, (other, self) if behind else (self, other), {})
@@ -157,7 +171,16 @@ class KerasInput(Calculated, Input):
 
 
 def keras_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
-    """What a layer gives for these."""
+    """What a layer gives for these; the same value again where it was called on the same before, and draws nothing."""
+    repeats = not isinstance(layer, RecordedLayer) and (layer.steady or isinstance(layer, Norm))
+    given: dict[Any, KerasTensor] = vars(inputs[0]).setdefault("_given", {}) if repeats else {}
+    key = (layer, *map(id, inputs))
+    if key not in given:
+        given[key] = _new_value(layer, inputs)
+    return given[key]
+
+
+def _new_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
     value = KerasTensor(layer.output_of([value.sizes for value in inputs]), layer, inputs)
     others = [getattr(read, "other", read.sizes) for read in inputs]
     value.other = value.sizes

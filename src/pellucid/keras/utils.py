@@ -39,8 +39,13 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
-        return len(self)
+        """Batches of an epoch; programs may set what their `__len__` says."""
+        count: int | None = self.__dict__.get("num_batches")
+        return len(self) if count is None else count
+
+    @num_batches.setter
+    def num_batches(self, count: int) -> None:
+        self.__dict__["num_batches"] = count
 
     def on_epoch_end(self) -> None:
         """Called after each epoch."""

@@ -58,7 +58,7 @@ class Rescaling(Affine):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         for each in self.scale_offset():
-            if each.size not in (1, input_shape[-1]):
+            if each.size not in (1, *input_shape[-1:]):
                 raise ShapeError(f"{self.place()} has {each.size} numbers, got {input_shape[-1]} channels")
         return tuple(input_shape)
 
@@ -216,11 +216,19 @@ class CenterCrop(Cut):
         return (self.height, self.width) if fits else super().part(input_shape)
 
 
-def _numbers(given: Any, what: str) -> float | tuple[float, ...]:
+class Numbers(tuple[float, ...]):
+    """Several numbers, one a channel."""
+
+    def numpy(self) -> Array:
+        """As an array. Shapes: (C,)."""
+        return np.array(self, np.float32)
+
+
+def _numbers(given: Any, what: str) -> float | Numbers:
     """One number, or several as a tuple. Errors: ConfigError."""
     several = given.reshape(-1).tolist() if isinstance(given, np.ndarray) and given.ndim else given
     if isinstance(several, list | tuple) and several:
-        return tuple(number(each, what, -LARGEST) for each in several)
+        return Numbers(number(each, what, -LARGEST) for each in several)
     return number(given, what, -LARGEST)
 
 

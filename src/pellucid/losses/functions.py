@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pellucid.losses import formulas, rows
-from pellucid.losses.loss import Loss
+from pellucid.losses.loss import Loss, calculated_later
 
 
 class LossFunction:
@@ -18,8 +20,16 @@ class LossFunction:
     def __init__(self, name: str, make: Callable[..., Loss]) -> None:
         self.__name__, self.make = name, make
 
-    def __call__(self, y_true: Any, y_pred: Any, **arguments: Any) -> Any:
-        return self.make(**arguments, reduction="none")(y_true, y_pred)
+    def __call__(self, y_true: Any, y_pred: Any, *, axis: Any = -1, **arguments: Any) -> Any:
+        """axis: the last one, or several with it, of which the loss is the mean."""
+        if (later := calculated_later(self, (y_true, y_pred), {"axis": axis, **arguments})) is not None:
+            return later
+        if np.ndim(y_pred) == 1:  # one row, as in Keras
+            alone: Any = self.make(**arguments, reduction="none")(np.asarray(y_true)[None], y_pred[None])
+            return alone[0]
+        losses: Any = self.make(**arguments, reduction="none")(y_true, y_pred)
+        axes = {each % np.ndim(y_pred) for each in np.atleast_1d(axis)} - {np.ndim(y_pred) - 1}
+        return np.mean(losses, axis=tuple(sorted(axes))) if axes else losses
 
     def __repr__(self) -> str:
         return f"<function pellucid.losses.{self.__name__}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -35,6 +35,12 @@ class Number(float):
     def numpy(self) -> np.float32:
         """As NumPy has it."""
         return np.float32(self)
+
+
+def calculated_later(function: Callable[..., Any], given: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What a network's values, which have no numbers yet, make of a loss; None where none is such a value."""
+    later = next((one.calculated for one in given if hasattr(one, "calculated")), None)
+    return None if later is None else later(function, given, options)
 
 
 class Loss(Fixed):
@@ -77,6 +83,8 @@ class Loss(Fixed):
         for each pixel. The losses, or the parts of their sum, are (N,), and (N, H, W) of pixels (N, H, W, K).
         Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
         """
+        if (later := calculated_later(self, (y_true, y_pred), {"sample_weight": sample_weight})) is not None:
+            return later
         y_pred = y_pred.read() if isinstance(y_pred, Variable) else y_pred
         predictions: Any = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
         if is_recording() and node_of(y_pred) is not None:

@@ -73,6 +73,13 @@ class Columns(dict[str, list[float]]):
             return self[start + other]
         raise KeyError(name)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of every dictionary, by either name."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
 
 class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
