@@ -16,7 +16,7 @@ void* allocate(size_t bytes) {
         const size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
         void* const memory = std::aligned_alloc(kLargePage, rounded);
         if (memory) {
-            madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
+            madvise(memory, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);  // the rest, or where it cannot: small ones
             return memory;
         }
     }

@@ -28,6 +28,7 @@ from pellucid.model.pictures import as_rows, build_for, standardize_images
 from pellucid.model.streams import answers_for, is_stream
 from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, Shape, whole
+from pellucid.ops.memory import give_back
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Predictor
 from pellucid.train import ACCURACY_NAMES, OptimizerState
@@ -99,6 +100,8 @@ class Network(Stack):
                 fresh = self.optimizer.slots(new.gradients.size) if slots else {}
                 self.optimizer_state.slots = new.carry_over(slots, old, fresh)
             new.bind()
+            if new.vector.nbytes > 1 << 20:
+                give_back()  # the arrays that the layers had
             self._parameters, self._laid_out = new, True
             self._predictor.forget()
             return new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections.abc import Callable
@@ -42,6 +43,13 @@ def expect_memory(size: int, what: str) -> None:
         raise MemoryError(
             f"{what} takes {size / 1e9:,.1f} GB, {free / 1e9:,.1f} GB are free; take smaller pictures or batches"
         )
+
+
+def give_back() -> None:
+    """Hand what was freed back to the system, where its allocator (glibc's) keeps it for later."""
+    trim = getattr(ctypes.pythonapi, "malloc_trim", None)  # of the C library that Python stands on
+    if trim is not None:
+        trim(0)
 
 
 def aligned_empty(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
