@@ -239,11 +239,15 @@ def test_what_has_no_counterpart_is_named(layer: Callable[[], Any], words: str, 
         pellucid.load(tmp_path / "m.keras")
 
 
-def test_one_layer_in_two_places_is_refused(tmp_path: Path) -> None:
+def test_one_layer_in_two_places_stays_one(tmp_path: Path) -> None:
+    """Called by itself, and within a model that is called twice."""
     inputs, shared = keras.Input((4,)), KL.Dense(4, name="shared")
-    keras.Model(inputs, shared(shared(inputs))).save(tmp_path / "m.keras")
-    with pytest.raises(CheckpointError, match="'shared' is called twice with the same weights"):
-        pellucid.load(tmp_path / "m.keras")
+    inner = keras.Sequential([keras.Input((4,)), KL.Dense(4, activation="tanh", name="within")], name="inner")
+    model = keras.Model(inputs, inner(shared(inner(shared(inputs)))))
+    model.save(tmp_path / "m.keras")
+    ours = pellucid.load(tmp_path / "m.keras")
+    assert len(ours.layers) == 4 and ours.count_params() == model.count_params() == 40
+    np.testing.assert_allclose(ours.predict(np.eye(4)), model.predict(np.eye(4), verbose=0), rtol=0, atol=1e-6)
 
 
 def test_weights_alone_are_said_to_be_that(tmp_path: Path) -> None:

@@ -169,9 +169,6 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
     with pytest.raises(ConfigError, match="no layer divides values"):
         _ = a / b
     assert Model([inputs], [layers.Flatten()(a)]).output_shape == (96,)
-    shared = layers.Conv2D(4, 1, name="shared")
-    with pytest.raises(ConfigError, match="'shared' belongs to"):
-        Model(inputs, shared(inputs) + shared(inputs))
 
 
 @pytest.mark.parametrize("reads", [[[-1], [1]], [[-1], [-1]], [[-1], []], [[-1], [5]], [[-1]], [[-2], [0]]])

@@ -136,7 +136,7 @@ def test_a_layer_has_one_owner() -> None:
     model = Sequential([L.Input((3,)), layer], name="first")
     with pytest.raises(ConfigError, match="belongs to the model 'first'"):
         Sequential([L.Input((3,)), layer])
-    with pytest.raises(ConfigError, match="this model already"):
+    with pytest.raises(ConfigError, match="first has the layer 'dense' already"):
         model.add(layer)
     kernel = layer.get_weights()[0]
     assert model.pop() is layer

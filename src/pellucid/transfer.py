@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 
@@ -161,7 +160,7 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
 
     Errors: ConfigError for another number of classes where the last layer with weights does not make these.
     """
-    configs: list[dict[str, Any]] = [{**layer.config(), "trainable": True} for layer in source.layers]
+    configs = [{**config, "trainable": True} for config in layer_types.configs_of(source.layers)]
     if classes is not None and source.output_shape[-1] != classes:
         last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
         outputs = {"dense": "units", "convolution": "filters"}.get(source.layers[last].role if last >= 0 else "")
@@ -171,8 +170,9 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
                 f"{source.name} ends in {kind}, not in a layer of classes, and has outputs {source.output_shape}; "
                 f"build a network for {classes} classes yourself and take_weights"
             )
-        configs[last][outputs] = classes
-    made = [layer_types.from_config({k: v for k, v in config.items() if k != "input_shape"}) for config in configs]
+        named = {config["name"]: config for config in configs}
+        named[configs[last].get("again", source.layers[last].name)][outputs] = classes
+    made = layer_types.from_configs({k: v for k, v in config.items() if k != "input_shape"} for config in configs)
     shape = source.input_shape if input_shape is None else input_shape
     return assemble(shape, made, source.reads, source.name, outputs=source.graph.outputs, seed=seed)
 

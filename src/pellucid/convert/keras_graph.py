@@ -87,6 +87,8 @@ class ConfigReader:
         self.places: list[Place] = []
         self.notes: list[str] = []
         self._names: set[str] = set()
+        self._made: dict[tuple[tuple[str, ...], str], Layer] = {}
+        """Layers by the names and the path of their places: one that is called twice is made once."""
         self._called = 0
         self._input: layers.Input | None = None
         try:
@@ -294,8 +296,10 @@ class ConfigReader:
         if left:
             self.notes.append(f"{kind} {names[-1]!r} comes without {', '.join(left)}, which act in training alone")
         kept = trainable and bool(config.get("trainable", True))
-        layer = row.ours(**arguments, name=self._free(names), trainable=kept)
-        self.places.append(Place(layer, names, path, kind, first))
+        layer = self._made.get((names, path))
+        if layer is None:
+            layer = self._made[names, path] = row.ours(**arguments, name=self._free(names), trainable=kept)
+            self.places.append(Place(layer, names, path, kind, first))
         found = replace(values[0], value=layer([each.value for each in values]))
         if after is not None:
             found = replace(found, value=after(found.value))

@@ -52,14 +52,8 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
         )
     config = _json(source, source.config)
     reader = ConfigReader(source.path, config, source.version)
-    seen: set[tuple[str, ...]] = set()
     for place in reader.places:
         held = _held(source, place)
-        if held and place.names in seen:
-            source.refuse(
-                f"{place.names[-1]!r} is called twice with the same weights; a layer stands at one place here"
-            )
-        seen.add(place.names)
         if isinstance(place.layer, Normalization):  # which Keras counts among the weights
             if held:
                 place.layer.take(*(each.read() for each in held))

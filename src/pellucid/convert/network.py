@@ -14,6 +14,7 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, PellucidError
 from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
+from pellucid.layers.store import each_once
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import Model, Sequential
 from pellucid.model.blank import FAULTS, Blank, drawing
@@ -101,7 +102,7 @@ class Draft:
 
     def _fill(self, made: Sequence[Layer]) -> None:
         faults = []
-        for layer in made:
+        for layer in each_once(made):
             own = {**layer.params, **layer.state}
             given = self.arrays.get(layer, [])
             faults += [f"{layer.name}/{name} {own[name].shape} is missing" for name in list(own)[len(given) :]]

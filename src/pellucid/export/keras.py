@@ -14,6 +14,7 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from pellucid import metrics
@@ -65,6 +66,7 @@ def older_files(model: Model, stem: str) -> dict[str, bytes]:
             older = {"optimizer_config": optimizer, "weighted_metrics": None, "loss_weights": None}
             file.attrs["training_config"] = json.dumps({**training, **older})
         root = file.create_group("model_weights")
+        parts = [part for part in parts if part.is_first]
         names = [*inputs_of(model), *(part.name for part in parts)]
         root.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", layer_names=[n.encode() for n in names])
         root.create_group("top_level_model_weights").attrs["weight_names"] = []
@@ -85,7 +87,7 @@ def _content(model: Model) -> tuple[dict[str, Any], list[Part], dict[str, Any]]:
     with model.turns.taken():
         parts, ends = parts_of(model)
         parts = _as_keras_orders(parts, ends)
-        in_row = model.reads is None and all(part.reads == (before,) for part, before in _neighbours(parts))
+        in_row = model.reads is None and all(part.is_first and part.reads == (i,) for part, i in _neighbours(parts))
         config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
         config |= _training(model)
     return config, parts, {"class_names": None if model.class_names is None else list(model.class_names)}
@@ -103,19 +105,27 @@ def _as_keras_orders(parts: Sequence[Part], ends: Sequence[str]) -> list[Part]:
     Source: map_graph and _build_map in keras/src/ops/function.py.
     """
     by_name = {part.name: part for part in parts}
+    layer = {part.name: part.of or part.name for part in parts}
     depths: dict[str, int] = {}
+    deepest: dict[str, int] = {}
     for part in reversed(parts):
-        depth = depths.setdefault(part.name, 0)
+        depth = max(depths.get(part.name, 0), deepest.get(layer[part.name], 0))
+        deepest[layer[part.name]] = depth
         for read in part.reads:
             depths[read] = max(depths.get(read, 0), depth + 1)
     met: dict[str, int] = {}
+    seen: set[str] = set()
     todo = list(reversed(ends))
     while todo:
         name = todo.pop()
-        if name in by_name and name not in met:
-            met[name] = len(met)
+        if name in by_name and name not in seen:
+            seen.add(name)
+            met.setdefault(layer[name], len(met))
             todo.extend(reversed(by_name[name].reads))
-    return sorted(parts, key=lambda part: (-depths[part.name], met[part.name]))
+    return sorted(parts, key=lambda part: (-deepest[layer[part.name]], met[layer[part.name]]))
+
+
+_FIRST = attrgetter("is_first")
 
 
 def _record(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +137,7 @@ def _records(model: Model, parts: Sequence[Part]) -> list[dict[str, Any]]:
         {"batch_shape": [None, *shape], "dtype": "float32", "name": name} for name, shape in inputs_of(model).items()
     ]
     made = []
-    for part in parts:
+    for part in filter(_FIRST, parts):
         row, config = config_of(part.layer)
         del config["trainable"]  # which not all layers without weights take
         trainable = {"trainable": part.trainable} if part.arrays else {}
@@ -140,31 +150,41 @@ def _sequential(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
     return keras_object("keras", "Sequential", config)
 
 
-def _ends(names: Sequence[str]) -> list[Any]:
-    """Inputs or outputs of a functional model: one, or a list of them."""
-    return [names[0], 0, 0] if len(names) == 1 else [[name, 0, 0] for name in names]
+def _ends(places: Sequence[tuple[str, int]]) -> list[Any]:
+    """Inputs or outputs of a functional model, which call of which layer: one, or a list of them."""
+    found = [[*place, 0] for place in places]
+    return found[0] if len(found) == 1 else found
 
 
 def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dict[str, Any]:
     inputs = inputs_of(model)
     shapes = {**inputs, **{part.name: part.shape for part in parts}}
 
+    calls = Counter(dict.fromkeys(inputs, 1))
+    places = {name: (name, 0) for name in inputs}
+    for part in parts:
+        name = part.of or part.name
+        places[part.name] = name, calls[name]
+        calls[name] += 1
+
     def tensor(name: str) -> dict[str, Any]:
-        given = {"shape": [None, *shapes[name]], "dtype": "float32", "keras_history": [name, 0, 0]}
+        given = {"shape": [None, *shapes[name]], "dtype": "float32", "keras_history": [*places[name], 0]}
         return {"class_name": "__keras_tensor__", "config": given}
 
     records = _records(model, parts)
     for record in records[: len(inputs)]:
         record["inbound_nodes"] = []
-    for record, part in zip(records[len(inputs) :], parts, strict=True):
+    named = {record["name"]: record for record in records}
+    for part in parts:
         read = [tensor(name) for name in part.reads]
-        record["inbound_nodes"] = [{"args": [read] if part.layer.merges else read, "kwargs": {}}]
+        node: dict[str, Any] = {"args": [read] if part.layer.merges else read, "kwargs": {}}
+        named[part.of or part.name].setdefault("inbound_nodes", []).append(node)
     config = {
         "name": model.name,
         "trainable": True,
         "layers": records,
-        "input_layers": _ends(list(inputs)),
-        "output_layers": _ends(ends),
+        "input_layers": _ends([places[name] for name in inputs]),
+        "output_layers": _ends([places[name] for name in ends]),
     }
     return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
 
@@ -223,7 +243,7 @@ def _weights(parts: Sequence[Part]) -> bytes:
     counts: Counter[str] = Counter()
     with h5py.File(content, "w") as file:
         file.create_group("vars")
-        for part in parts:
+        for part in filter(_FIRST, parts):
             kind = class_path(config_of(part.layer)[0].keras.removeprefix(REGISTERED))
             name = f"{kind}_{counts[kind]}" if counts[kind] else kind
             counts[kind] += 1

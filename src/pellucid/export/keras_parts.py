@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,10 @@ _POSITIVE = ("relu", "sigmoid", "softmax", "softplus", "hard_sigmoid", "exponent
 
 @dataclass(frozen=True)
 class Part:
-    """One layer of the file's: ours of the same kind, its arrays, what it reads and gives. reads: names of parts."""
+    """One layer of the file's: ours of the same kind, its arrays, what it reads and gives. reads: names of parts.
+
+    of: the name of the part before it that it is again, with the same weights; else its own.
+    """
 
     name: str
     layer: Layer
@@ -33,6 +36,12 @@ class Part:
     reads: tuple[str, ...]
     shape: Shape
     trainable: bool = True
+    of: str = ""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is a layer of its own."""
+        return self.of in ("", self.name)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     """
     parts: list[Part] = []
     names: dict[int, str] = {INPUT: INPUT_NAME}
+    shared: dict[tuple[int, str], Part] = {}
     inputs = model.graph.parts
     positive: set[int] = set()
     first = scaling_of(model)
@@ -77,13 +87,28 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
             given = [shapes[i] if i >= 0 else visit.input_shape for i in reads]
             shape = visit.output_shape if step is steps[-1] else step.layer.output_of(given)
             name = layer.name if step is steps[-1] else f"{layer.name}_{step.ending}"
-            parts.append(Part(name, step.layer, step.arrays, tuple(read), shape, layer.trainable))
+            part = Part(name, step.layer, step.arrays, tuple(read), shape, layer.trainable)
+            if step.arrays:
+                before = shared.setdefault((id(layer.store), step.ending), part)
+                _expect_same(before, part)
+                part = replace(part, of=before.name)
+            parts.append(part)
             own.append(name)
             shapes.append(shape)
         names[visit.number] = own[-1]
         if _not_negative(layer) or (layer.role in _KEEP_SIGN and positive.issuperset(visit.inputs)):
             positive.add(visit.number)
     return parts, [names[number] for number in model.graph.outputs]
+
+
+def _expect_same(before: Part, part: Part) -> None:
+    """Errors: ConfigError where a layer at its second place would be another one in Keras."""
+    first, now = ({**each.layer.config(), "name": "", "input_shape": None} for each in (before, part))
+    if first != now:
+        raise ConfigError(
+            f"{part.name!r} has the weights of {before.name!r}, and its padding is another one there, as Keras counts "
+            "it; give both maps of the same size"
+        )
 
 
 def inputs_of(model: Model) -> dict[str, Shape]:

@@ -71,10 +71,12 @@ def _proto(onnx: Any, model: Model, kind: str) -> Any:
     writer = Writer(values)
     if kind == "uint8":
         _scale(writer, model, types.FLOAT)
+    first: dict[int, str] = {}
     for visit in model.graph.walk():
         if visit.number in parts:
             continue
         writer.prefix = visit.layer.name
+        writer.weights = first.setdefault(id(visit.layer.store), visit.layer.name)
         write = WRITERS.get(type(visit.layer))
         if write is None:
             raise ConfigError(
@@ -102,7 +104,7 @@ def _proto(onnx: Any, model: Model, kind: str) -> Any:
 
 def _scale(writer: Writer, model: Model, dtype: int) -> None:
     """Pictures of levels as the first layer gets them."""
-    writer.prefix = "preprocessing"
+    writer.prefix = writer.weights = "preprocessing"
     value = writer.values[INPUT]
     scale, offset = (np.asarray(each) for each in model.preprocessing.scale_offset(value.shape[-1]))
     name = writer.node("Mul", writer.node("Cast", value.name, to=dtype), writer.array(scale, "scale"))

@@ -15,7 +15,7 @@ import numpy as np
 from pellucid._python import in_docstring, literal
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.engines.torch.layout import flattened
-from pellucid.engines.torch.state import attributes, entries
+from pellucid.engines.torch.state import attributes, entries, values_of
 from pellucid.engines.torch.table import flattening, text
 from pellucid.engines.torch.words import Written
 from pellucid.export import torch_state
@@ -136,6 +136,7 @@ def _body(model: Model, names: dict[Layer, str]) -> tuple[list[str], list[str]]:
     _, fixed = flattened(graph)
     made: list[str] = []
     run: list[str] = []
+    own_names = values_of(graph.layers)
     values = {INPUT: "x", **{number: names[part] for number, part in graph.parts.items()}}
 
     def alive(name: str) -> bool:
@@ -148,13 +149,14 @@ def _body(model: Model, names: dict[Layer, str]) -> tuple[list[str], list[str]]:
         layer, own = visit.layer, f"self.{names[visit.layer]}"
         plain = text(layer, visit)
         written = flattening(visit, channels_last=True) if visit.number in fixed else plain
-        made += [f"{own}{part} = {module}" for part, module in written.modules.items()]
+        if own_names[layer] == names[layer]:
+            made += [f"{own}{part} = {module}" for part, module in written.modules.items()]
         read = [values[i] for i in visit.inputs]
         if not written.steps:
             values[visit.number] = read[0]
             continue
         alone = readers[visit.number] == [visit.number + 1] and not alive("x")
-        target = "x" if alone else names[layer]
+        target = "x" if alone else own_names[layer]
         lines = _statements(written, own, read, target)
         name, _, before = run[-1].partition(" = ") if run else ("", "", "")
         if layer.role in ("activation", "batch norm") and read == [name] and not alive(name):

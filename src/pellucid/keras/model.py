@@ -355,7 +355,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if is_keras(config):
             kind = "Sequential" if issubclass(cls, ours.Sequential) else "Functional"
             return cls.joined(*network({"class_name": kind, "config": config}))
-        return cls.joined([layers.from_config(dict(each), custom_objects) for each in config["layers"]], config)
+        return cls.joined(layers.from_configs(config["layers"], custom_objects), config)
 
     @classmethod
     def joined(cls, made: Sequence[Layer], config: Mapping[str, Any]) -> Self:

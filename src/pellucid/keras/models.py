@@ -11,6 +11,7 @@ from pellucid.convert.files import load
 from pellucid.errors import ConfigError, shown
 from pellucid.keras.model import Model
 from pellucid.keras.sequential import Sequential
+from pellucid.layers.store import each_once
 
 __all__ = ["Model", "Sequential", "as_keras", "clone_model", "load_model", "model_from_json", "save_model"]
 
@@ -46,7 +47,8 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Any = N
         raise ConfigError("clone_model: call the clone on the values instead: clone_model(model)(input_tensors)")
     if clone_function is None:
         return type(model).from_config(model.get_config())
-    return type(model).joined([clone_function(layer) for layer in model.layers], model.get_config())
+    clones = {layer.store: clone_function(layer) for layer in each_once(model.layers)}
+    return type(model).joined([clones[layer.store] for layer in model.layers], model.get_config())
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

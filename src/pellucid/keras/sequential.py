@@ -47,7 +47,7 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
     def add(self, layer: Any) -> None:
         """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
         if isinstance(layer, Layer) and type(layer).__call__ is Layer.__call__ and not self._waiting:
-            self.attach(layer, (len(self.layers) - 1,))
+            ours.Sequential.add(self, layer)
             return
         if not isinstance(layer, Layer | ours.Model):
             raise ConfigError(f"{self.name}: only layers and models can be added, got {shown(layer)}")

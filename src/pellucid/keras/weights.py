@@ -19,6 +19,7 @@ from pellucid.export.keras import files as keras_files
 from pellucid.files.atomic import make_folder, replacing
 from pellucid.layers import Layer
 from pellucid.layers.recorded import RecordedLayer, nested_layers
+from pellucid.layers.store import each_once
 from pellucid.layers.variable import VIEWS, LayerWeight, weights_of
 from pellucid.ops import Array
 
@@ -48,7 +49,7 @@ class Weighted:
 
     def held_layers(self) -> list[Layer]:
         """The layers of its network; of a class of one's own that has none, those it has as attributes."""
-        return list(self.layers) or nested_layers(self)
+        return each_once(self.layers) or nested_layers(self)
 
     @property
     def trainable(self) -> bool:
@@ -74,7 +75,7 @@ class Weighted:
             if layer.trainable
             for name, penalty in layer.penalties().items()
             for weight in weights_of(layer)
-            if (weight.key == (id(layer), name) or weight.key == _key(layer, name))
+            if weight.key == _key(layer, name)
         ]
 
     def get_weights(self) -> list[Array]:
@@ -150,5 +151,4 @@ def _numbered(variables: Sequence[LayerWeight]) -> bytes:
 
 
 def _key(layer: Layer, name: str) -> Any:
-    inner, own = getattr(layer, "weight_places", {}).get(name, (layer, name))
-    return id(inner), own
+    return LayerWeight(*getattr(layer, "weight_places", {}).get(name, (layer, name))).key

@@ -14,6 +14,7 @@ from pellucid.layers import Input, Layer, from_config
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
+from pellucid.layers.store import each_once
 from pellucid.layers.symbolic import Symbolic
 from pellucid.model import Model
 from pellucid.model.blank import FAULTS, Blank, drawing
@@ -198,6 +199,8 @@ def _read(model: Model, given: Any) -> tuple[list[dict[str, Any]], list[tuple[in
     except Misfit as error:
         raise ConfigError(str(error)) from None
     configs, reads = given["layers"], given.get("reads")
+    if len(each_once(model.layers)) < len(model.layers):
+        raise ConfigError(f"{model.name} calls a layer twice; edit that in its program")
     if len(configs) > MAX_LAYERS:
         raise ConfigError(f"a network can be edited up to {MAX_LAYERS} layers, got {len(configs)}")
     if reads is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -159,10 +160,17 @@ def _network(model: Model) -> list[str]:
         return ["layers = [", *lines, "]", f"model = Sequential(layers{more})"]
     values = {INPUT: "inputs"}
     lines = [f"inputs = Input({shape})"]
+    times = Counter(id(layer.store) for layer in model.layers)
+    shared: dict[int, str] = {}
     for number, node in enumerate(model.graph.nodes):
-        read = ", ".join(values[i] for i in node.inputs)
-        values[number] = identifier(node.layer.name, {*values.values(), *RESERVED})
-        lines.append(f"{values[number]} = {made(node.layer)}({f'[{read}]' if node.layer.merges else read})")
+        layer, read = node.layer, ", ".join(values[i] for i in node.inputs)
+        called = shared.get(id(layer.store)) or made(layer)
+        if times[id(layer.store)] > 1 and id(layer.store) not in shared:  # it gets a name of its own
+            name = identifier(f"{layer.name}_layer", {*values.values(), *shared.values(), *RESERVED})
+            lines.append(f"{name} = {called}")
+            called = shared[id(layer.store)] = name
+        values[number] = identifier(layer.name, {*values.values(), *shared.values(), *RESERVED})
+        lines.append(f"{values[number]} = {called}({f'[{read}]' if layer.merges else read})")
     return [*lines, f"model = Model(inputs, {values[model.graph.output]}{more})"]
 
 

@@ -391,7 +391,7 @@ class Softmax(Elementwise):
 def without_activation(layer: Kind) -> Kind:
     """The layer with the same arrays and no activation; the layer itself stays as it is."""
     bare = object.__new__(type(layer))
-    bare.__dict__.update(layer.__dict__, activation=None, owner=None, _writable={})
+    bare.__dict__.update(layer.__dict__, activation=None)
     return bare
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
@@ -20,6 +19,7 @@ from pellucid.layers.batched import Batched, either_way
 from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
+from pellucid.layers.store import Stored
 from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.layers.taken import TAKEN
 from pellucid.layers.traits import Traits
@@ -43,7 +43,7 @@ class Named(TypedDict, total=False):
     trainable: bool
 
 
-class Layer(Traits, Batched, Fixed, Shown):
+class Layer(Stored, Traits, Batched, Fixed, Shown):
     """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more;
     what it is for those who draw, judge or convert a network is in `Traits`.
 
@@ -71,7 +71,7 @@ class Layer(Traits, Batched, Fixed, Shown):
 
     position: int | None
     fed_by: tuple[str, ...]
-    owner: weakref.ref[Any] | None
+    _base_name: str | None = None
 
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
@@ -81,7 +81,7 @@ class Layer(Traits, Batched, Fixed, Shown):
         self._name = snake_case(kind) if name is None else word(name, f"{kind}: name")
         self.input_shape = None if input_shape is None else standardize_shape(input_shape, f"{kind}: input_shape")
         self.trainable = flag(trainable, f"{kind}: trainable")
-        self._writable: dict[str, Array] = {}
+        self._writable = {}
         self.built = False
         self.owner = None
         self.params = {}
@@ -340,7 +340,7 @@ class Layer(Traits, Batched, Fixed, Shown):
         Errors: ConfigError where its own is taken.
         """
         if self.auto_named:
-            base, number = snake_case(type(self).__name__), 0
+            base, number = self._base_name or snake_case(type(self).__name__), 0
             while (name := base if number == 0 else f"{base}_{number}") in taken:
                 number += 1
             self._name = name
@@ -369,25 +369,16 @@ class Layer(Traits, Batched, Fixed, Shown):
             of Keras's, what it reads and gives there: `input`, `output`."""
             if (found := weight_called(self, name)) is not None:
                 return found
-            owner = self.__dict__.get("owner")
+            owner = None if "_store" not in self.__dict__ else self.owner
             value_of = getattr(None if owner is None else owner(), "value_of", None)
             if name in ("input", "output") and value_of is not None:
                 value = value_of(self)
                 return value if name == "output" else value.inputs[0] if len(value.inputs) == 1 else list(value.inputs)
             raise missing(f"{type(self).__name__!r} object", name, self)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy, or a pickle, has of it: arrays of its own, whoever owns these, and no model."""
-        arrays = {
-            name: {key: np.array(array) for key, array in kept.items()}
-            for name, kept in (("_params", self._params), ("_state", self._state))
-        }
-        return {**self.__dict__, **arrays, "_writable": {}, "owner": None}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in ("_params", "_state"):
-            self.__dict__[name] = Weights(self, state[name])
+        self._params, self._state = Weights(self, self._params), Weights(self, self._state)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.detail()}".rstrip() + ">"

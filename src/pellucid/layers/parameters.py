@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pellucid.errors import CheckpointError, DataError
 from pellucid.layers.layer import Layer
+from pellucid.layers.store import each_once
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import CACHE_LINE, aligned_zeros, untouched_zeros
 
@@ -60,10 +61,13 @@ class FlatParameters:
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self._layers = tuple(layers)
-        self._named = {layer.name: layer for layer in layers}
-        self._trained = [layer.trainable for layer in layers]
-        self.segments = _lay_out(layers)
+        self._layers = tuple(each_once(layers))
+        self._named = {layer.name: layer for layer in self._layers}
+        first = {id(layer.store): layer.name for layer in self._layers}
+        self._first = {layer.name: first[id(layer.store)] for layer in layers}
+        """Of each layer the name of the first that has the same weights."""
+        self._trained = [layer.trainable for layer in self._layers]
+        self.segments = _lay_out(self._layers)
         self.vector = untouched_zeros(_end((s.offset, s.length) for s in self.segments))
         self.gradients = untouched_zeros(  # a model that only predicts never touches them
             _end((s.gradient_offset, s.length) for s in self.segments if s.gradient_offset is not None)
@@ -96,7 +100,12 @@ class FlatParameters:
 
     def of(self, layer: Layer) -> dict[str, Segment]:
         """The segments of one layer, by parameter name."""
-        return {segment.name: segment for segment in self.segments if segment.layer == layer.name}
+        first = self._first.get(layer.name, layer.name)
+        return {segment.name: segment for segment in self.segments if segment.layer == first}
+
+    def is_first(self, layer: Layer) -> bool:
+        """Whether no layer before it has the same weights."""
+        return self._first.get(layer.name, layer.name) == layer.name
 
     def is_current(self) -> bool:
         """False once a layer was frozen or thawed since the vectors were laid out."""
@@ -142,7 +151,11 @@ class FlatParameters:
 
 def tensors_of(layers: Iterable[Layer]) -> dict[str, Array]:
     """Every parameter and state array under `layer/name`: what a file keeps of them."""
-    return {f"{layer.name}/{name}": array for layer in layers for name, array in (layer.params | layer.state).items()}
+    return {
+        f"{layer.name}/{name}": array
+        for layer in each_once(layers)
+        for name, array in (layer.params | layer.state).items()
+    }
 
 
 def fill(layers: Sequence[Layer], tensors: Mapping[str, Array], where: object) -> None:
@@ -160,7 +173,7 @@ def fill(layers: Sequence[Layer], tensors: Mapping[str, Array], where: object) -
         ]
         more = [f"and {len(wrong) - MAX_LISTED} more"] if len(wrong) > MAX_LISTED else []
         raise CheckpointError(f"{where}: tensors do not fit the layers: {'; '.join(wrong[:MAX_LISTED] + more)}")
-    for layer in layers:
+    for layer in each_once(layers):
         names = [*layer.params, *layer.state]
         if names:
             try:

@@ -18,6 +18,7 @@ from pellucid.layers import eager
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
+from pellucid.layers.store import again, each_once
 from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.ops import Array, Shape, real_array
 from pellucid.ops.geometry import expect_numbers, standardize_shape, whole
@@ -118,13 +119,7 @@ class Stack(Fixed):
             whose = f"the model {owner.name!r}"
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
         if any(layer is other for other in self.layers):
-            if not self.shares or layer.params or layer.state:
-                raise ConfigError(
-                    f"layer {layer.name!r} belongs to this model already: a layer with weights stands at one place, "
-                    "and shares them with no other of the same network; make a new layer"
-                )
-            layer = copy.deepcopy(layer)  # one without weights is as good as another
-            layer.auto_named, owner = True, None
+            layer = again(layer)
         first = not self.layers
         stated = layer.input_shape if first else None
         if stated is not None and self._input_shape not in (None, stated):
@@ -159,9 +154,11 @@ class Stack(Fixed):
         layer, self._layers, self._nodes = self._layers[-1], Row(self._layers[:-1]), self._nodes[:-1]
         owner = layer.owner() if layer.owner is not None else None
         if owner is None or owner is self:
-            if layer.params:
-                layer.bind({name: np.array(array) for name, array in layer.params.items()})
-            layer.owner, layer.position, layer.fed_by = None, None, ()
+            if not any(other.store is layer.store for other in self._layers):
+                if layer.params:
+                    layer.bind({name: np.array(array) for name, array in layer.params.items()})
+                layer.owner = None
+            layer.position, layer.fed_by = None, ()
         self._outputs = ()
         if not self.layers and layer.input_shape is not None:
             self._input_shape = None
@@ -253,12 +250,12 @@ class Stack(Fixed):
     def count_params(self) -> int:
         """How many numbers the model's weights hold, running means included."""
         self.build()
-        return sum(layer.count_params() for layer in self.layers)
+        return sum(layer.count_params() for layer in each_once(self.layers))
 
     @property
     def weights(self) -> list[Array]:
         """Live read-only arrays of all layers in order."""
-        return [array for layer in self.layers for array in layer.weights]
+        return [array for layer in each_once(self.layers) for array in layer.weights]
 
     def get_weights(self) -> list[Array]:
         """Copies of `weights`."""
@@ -268,16 +265,17 @@ class Stack(Fixed):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into all weights, in the order of `weights`."""
         self.build()
-        counts = [len(layer.weights) for layer in self.layers]
+        layers = each_once(self.layers)
+        counts = [len(layer.weights) for layer in layers]
         weights = several(weights, f"{self.name}: weights")
         if len(weights) != sum(counts):
             raise ShapeError(f"{self.name} has {sum(counts)} weight arrays, got {len(weights)}")
         ends = np.cumsum(counts).tolist()
         parts = [weights[end - number : end] for end, number in zip(ends, counts, strict=True)]
-        for layer, part in zip(self.layers, parts, strict=True):
+        for layer, part in zip(layers, parts, strict=True):
             layer.check_weights(part)  # all before the first is written
         with self.turns.taken():
-            for layer, part in zip(self.layers, parts, strict=True):
+            for layer, part in zip(layers, parts, strict=True):
                 if part:
                     layer.set_weights(part)
 

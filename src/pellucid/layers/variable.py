@@ -20,7 +20,7 @@ class LayerWeight(Variable):
 
     @property
     def key(self) -> Any:
-        return id(self._layer), self.name
+        return id(self._layer.store), self.name
 
     @property
     def owner(self) -> Any:
@@ -68,7 +68,8 @@ def weight_called(layer: Layer, name: str) -> Any:
     """The weight of this name, or of Keras's for it, or the list of weights that Keras calls so; else None."""
     if name in VIEWS:
         return [weight for weight in weights_of(layer) if VIEWS[name](weight)]
-    for arrays in (layer.__dict__.get("_params", {}), layer.__dict__.get("_state", {})):
+    store = vars(layer.__dict__.get("_store", layer))
+    for arrays in (store.get("_params", {}), store.get("_state", {})):
         for own in (name, name.removeprefix("moving_")):
             if own in arrays:
                 return LayerWeight(layer, own)

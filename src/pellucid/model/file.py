@@ -134,7 +134,9 @@ def facts_of(model: Model) -> dict[str, Any]:
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.input_shape),
-        "layers": [{**layer.config(), "own": True} if layer.custom else layer.config() for layer in model.layers],
+        "layers": layers.configs_of(
+            model.layers, lambda layer: {**layer.config(), "own": True} if layer.custom else layer.config()
+        ),
         "preprocessing": model.preprocessing.to_config(),
         "class_names": None if names is None else list(names),
         "trained_on": model.trained_on,
@@ -309,7 +311,6 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     if "reads" in facts:
         count = len(facts["layers"])
         expect_graph(facts["reads"], facts.get("outputs") or [count - 1], count)
-    made = []
     for config in facts["layers"]:
         if config.get("own") and config.get("type") not in (custom_layers or {}):
             kind = config.get("type")
@@ -317,8 +318,8 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
                 f"its layer {config.get('name')!r} is of a class of your own, {kind}, of which a file keeps the name: "
                 f"pellucid.load(path, custom_layers={{{kind!r}: {kind}}})"
             )
-        arguments = {name: value for name, value in config.items() if name != "own"}
-        made.append(layers.from_config(arguments, custom_layers))
+    configs = [{name: value for name, value in config.items() if name != "own"} for config in facts["layers"]]
+    made = layers.from_configs(configs, custom_layers)
     model = _assemble(made, facts, SPARE_WEIGHTS + MAX_GROWTH * num_weights)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     model.trained_on = dict(facts["trained_on"])

@@ -33,7 +33,8 @@ class Model(Fitting, Shown):
         x = ReLU()(x + Conv2D(16, 3, padding="same")(x))
         model = Model(inputs, Dense(10, activation="softmax")(GlobalAvgPool2D()(x)))
 
-    Layers stand in the order in which they were called. With several inputs, Model([a, b], y), pictures are a list of
+    Layers stand in the order in which they were called. One that is called twice has the same weights at both places.
+    With several inputs, Model([a, b], y), pictures are a list of
     arrays, or a dictionary by the inputs' names. Of several outputs, Model(inputs, [a, b]), `predict` gives a
     list; training, judging and explaining take one.
     Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
@@ -209,8 +210,13 @@ class Sequential(Model):
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; it is built at once where the input's shape is known.
 
-        Errors: ConfigError while another thread trains.
+        Errors: ConfigError while another thread trains, and for a layer that stands in it already.
         """
+        if any(layer is other for other in self.layers):
+            raise ConfigError(
+                f"{self.name} has the layer {layer.name!r} already; make a new one, or call it twice on values of a "
+                "pellucid.Model, where it has the same weights at both places"
+            )
         self.attach(layer, (len(self.layers) - 1,))
 
     def pop(self) -> Layer:

@@ -12,6 +12,7 @@ from pellucid import losses, optimizers
 from pellucid._display import Shown
 from pellucid._text import printable, text_columns, wrapped
 from pellucid.errors import ConfigError
+from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph, Visit
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
@@ -184,6 +185,7 @@ def memory_of(
 def summarize(name: str, graph: Graph) -> Summary:
     """Rows for built layers, in order."""
     rows, input_shape = [], graph.input_shape
+    first = {id(layer.store): layer for layer in reversed(graph.layers)}
     fields: dict[int, ReceptiveField | None] = {INPUT: ReceptiveField() if len(input_shape) == 3 else None}
     for visit in graph.walk():
         layer, output = visit.layer, visit.output_shape
@@ -193,14 +195,15 @@ def summarize(name: str, graph: Graph) -> Summary:
             field = field.enlarged(*layer.enlarges) if window is None else field.step(*window)
             field = field if len(output) == 3 and layer.role != "rearrangement" else None
         fields[visit.number] = field
+        shared = first[id(layer.store)] if first[id(layer.store)] is not layer else None
         rows.append(
             LayerSummary(
                 layer.name,
                 type(layer).__name__,
                 output,
-                ", ".join(filter(None, (layer.detail(), _reads(graph, visit), _output(graph, visit.number)))),
-                layer.count_params(),
-                sum(array.size for array in layer.params.values()) if layer.trainable else 0,
+                ", ".join(filter(None, _notes(graph, visit, shared))),
+                0 if shared else layer.count_params(),
+                sum(array.size for array in layer.params.values()) if layer.trainable and not shared else 0,
                 layer.trainable,
                 layer.macs(visit.input_shape),
                 None if field is None else (min(field.size[0], input_shape[0]), min(field.size[1], input_shape[1])),
@@ -208,6 +211,15 @@ def summarize(name: str, graph: Graph) -> Summary:
             )
         )
     return Summary(name, input_shape, tuple(rows))
+
+
+def _notes(graph: Graph, visit: Visit, shared: Layer | None) -> tuple[str, ...]:
+    return visit.layer.detail(), _shares(shared), _reads(graph, visit), _output(graph, visit.number)
+
+
+def _shares(layer: Layer | None) -> str:
+    """Whose weights a layer has that has another one's."""
+    return f"weights of {layer.name}" if layer is not None and (layer.params or layer.state) else ""
 
 
 def _reads(graph: Graph, visit: Visit) -> str:

@@ -92,6 +92,8 @@ class Context:
     they run once for each state of these, so before every step of a training. scales: of kernels, what their filters
     are multiplied with, and what folds it into a copy. rescale: steps that make gradients of folded weights those of
     the layer's own. shapes: what each layer gives for one picture, by its name.
+    shared_gradients: of the weights that several layers have the gradients of all but the first, and to what each is
+    added.
     """
 
     capacity: int
@@ -115,6 +117,7 @@ class Context:
     scales: dict[tuple[str, str], tuple[Array, Callable[[], Array]]] = field(default_factory=dict)
     statistics: list[Array] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    shared_gradients: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict)
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns. Errors: MemoryError where the plan would take more than is free."""
@@ -181,9 +184,20 @@ class Context:
         return self.parameters.view(self.parameters.of(layer)[name]), self.scales[key][0]
 
     def gradient(self, layer: Layer, name: str) -> Array | None:
-        """Where a parameter's gradient goes, or None where it is frozen or absent."""
+        """Where a parameter's gradient goes, or None where it is frozen or absent.
+
+        That of a layer whose weights another one before it has, too, goes into a buffer, and is added in the end.
+        """
         segment = self.parameters.of(layer).get(name)
-        return None if segment is None or not segment.trainable else self.parameters.gradient(segment)
+        if segment is None or not segment.trainable:
+            return None
+        total = self.parameters.gradient(segment)
+        if self.parameters.is_first(layer):
+            return total
+        key = layer.name, name
+        if key not in self.shared_gradients:
+            self.shared_gradients[key] = self.buffer(segment.shape), total
+        return self.shared_gradients[key][0]
 
     def key(self, layer: Layer) -> tuple[int, int, int]:
         """(seed, step, position of the layer) for the pass about to run."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from functools import partial
 
 from pellucid.layers.activation import without_activation
 from pellucid.layers.graph import INPUT, Graph
@@ -16,7 +17,7 @@ from pellucid.ops import native, reference
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.patterns import match
-from pellucid.plan.work import Work
+from pellucid.plan.work import Work, for_no_batch
 
 
 def lower(
@@ -119,6 +120,18 @@ def _added(total: Array, more: Array) -> Work:
     if native.available:
         return native.add(more, total)
     return lambda n: reference.data.add(more[:n], total[:n])
+
+
+def added_up(context: Context) -> list[Work]:
+    """To the gradients of weights that several layers have, those of all but the first of these, in order."""
+    pairs = sorted(context.shared_gradients.items(), key=lambda one: context.positions[one[0][0]])
+    if native.available:
+        return for_no_batch([native.add(more, total) for _, (more, total) in pairs])
+    return [partial(_all_added, more, total) for _, (more, total) in pairs]
+
+
+def _all_added(more: Array, total: Array, n: int) -> None:
+    reference.data.add(more, total)
 
 
 def convolves_directly(graph: Graph) -> bool:

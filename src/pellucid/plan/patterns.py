@@ -145,12 +145,13 @@ def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
         context.finish.append(finish)
 
     def backward(dy: Array, *passed: Array | None) -> Sequence[Work]:
+        places = {name: context.gradient(layer, name) for name in layer.params}
+
         def work(n: int) -> None:
             wanted = any(dx is not None for dx in passed)
             result: Any
             result, gradients = layer.backward(dy[:n], cache[0], need_dx=wanted)
-            for name in layer.params:
-                place = context.gradient(layer, name)
+            for name, place in places.items():
                 if place is not None:
                     gradient = gradients.get(f"d{name}")
                     _check(layer, f"backward gave d{name}", gradient, place.shape)

@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
+from pellucid.layers.store import each_once
 from pellucid.losses import Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
@@ -22,7 +23,7 @@ from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP, new_totals
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.lowering import backward_work, convolves_directly, lower, strip_head
+from pellucid.plan.lowering import added_up, backward_work, convolves_directly, lower, strip_head
 from pellucid.plan.sub_batches import area_bytes, lower_in_use, whole
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Work, WorkSequence, for_no_batch
@@ -218,6 +219,7 @@ class TrainingPlan(_Worked, _Judged):
                 *judge,
                 *back,
                 *for_no_batch(self._context.rescale),
+                *added_up(self._context),
                 *self._context.finish,
                 *(update if batch_size is None else ()),
             ],
@@ -248,7 +250,7 @@ class TrainingPlan(_Worked, _Judged):
     @property
     def statistics(self) -> list[tuple[Layer, str]]:
         """The state of layers that a step changes, such as running means, each as `layer.state[name]`."""
-        changed = (layer for layer in self._layers if layer.trainable and layer not in self._frozen)
+        changed = (layer for layer in each_once(self._layers) if layer.trainable and layer not in self._frozen)
         return [(layer, name) for layer in changed for name in layer.state]
 
     def _control(self, step: int, learning_rate: float) -> None:

@@ -9,6 +9,7 @@ from pellucid.layers import Layer
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.parameters import FlatParameters, Span
 from pellucid.layers.penalty import Penalty
+from pellucid.layers.store import each_once
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import Optimizer
@@ -31,7 +32,7 @@ def update_work(
     work.extend(_clipping(parameters, optimizer))
     for span in parameters.spans(optimizer.no_decay):
         work.append(_update(parameters, optimizer, slots, control, span))
-    for layer in layers:
+    for layer in each_once(layers):
         segments = parameters.of(layer)
         for name, constraint in layer.constraints().items():
             if segments[name].trainable:
@@ -49,7 +50,7 @@ def _constrain(constraint: Constraint, param: Array) -> Work:
 def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Array, capacity: int) -> list[Work]:
     """l1 * sum |w| + l2 * sum w^2 of each regularised kernel, added to the loss; its gradient to the gradient."""
     work: list[Work] = []
-    for layer in layers:
+    for layer in each_once(layers):
         segments = parameters.of(layer)
         for name, penalty in layer.penalties().items():
             if segments[name].trainable:
@@ -60,7 +61,7 @@ def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Arra
 
 def penalty_loss(layers: Sequence[Layer]) -> float:
     """What the penalties of the layers being trained add to the loss."""
-    trained = [layer for layer in layers if layer.trainable]
+    trained = [layer for layer in each_once(layers) if layer.trainable]
     return sum(p.loss(layer.params[name]) for layer in trained for name, p in layer.penalties().items())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.errors import ConfigError, expect_known, unknown_name
 from pellucid.initializers import Initializer
-from pellucid.layers import LAYERS, Layer, from_config
+from pellucid.layers import LAYERS, Layer, configs_of, from_configs
 from pellucid.model import Model, assemble
 
 
@@ -26,20 +26,20 @@ def change_layers(model: Model, changes: Mapping[str, Any]) -> Model:
     >>> other.layers[1], other.layers[3].kernel_initializer == other.layers[0].kernel_initializer
     (<MaxPool2D 'pool1' 2x2, stride 1, valid>, True)
     """
-    configs = {layer.name: _arguments(layer) for layer in model.layers}
+    configs = {config["name"]: config for config in configs_of(model.layers, _arguments)}
     kinds_first = sorted(changes.items(), key=lambda change: not change[0].endswith(".type"))
     for setting, value in kinds_first:
         pattern, _, argument = setting.rpartition(".")
         fitting = [name for name in configs if fnmatchcase(name, pattern)]
         if not fitting:
             raise unknown_name(f"layer of {model.name}", pattern, configs)
-        taking = [name for name in fitting if argument == "type" or argument in configs[name]]
+        taking = [name for name in fitting if argument in configs[name]]
         if not taking or argument in ("name", "input_shape"):
             known = {key for name in fitting for key in configs[name]} - {"name", "input_shape"}
             raise unknown_name(f"argument of {pattern}", argument, known)
         for name in taking:
             configs[name] = _retyped(configs[name], value) if argument == "type" else configs[name] | {argument: value}
-    layers: list[Layer] = [from_config(config) for config in configs.values()]
+    layers = from_configs(configs.values())
     changed = assemble(model.input_shape, layers, model.reads, model.name, outputs=model.graph.outputs, seed=model.seed)
     changed.preprocessing = model.preprocessing
     return changed

@@ -48,7 +48,8 @@ class Writer:
         self._names = {value.name for value in values.values()}
         self._moved: dict[tuple[str, Axes], Value] = {}
         self._bytes = 0
-        self.prefix = ""
+        self.prefix = self.weights = ""
+        """What its nodes, and its arrays, are called by; two names for a layer with the weights of one before it."""
 
     def name(self, wanted: str) -> str:
         """A name that nothing has yet."""
@@ -61,6 +62,9 @@ class Writer:
     def array(self, values: Any, name: str, dtype: Any = np.float32) -> str:
         """An array of the file's. Errors: ConfigError where a file cannot hold so many."""
         array = np.ascontiguousarray(values, dtype)
+        there = f"{self.weights}/{name}"
+        if self.weights != self.prefix and np.array_equal(self.arrays.get(there, ()), array):
+            return there
         self._bytes += array.nbytes
         if self._bytes > MAX_BYTES:
             raise ConfigError(

@@ -30,6 +30,7 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
     frozen = deferred = False
     """deferred: the running numbers change when `apply_state` is called, and not with each pass."""
     _passed: tuple[Tensor, Tensor] | None = None
+    """What the running numbers are after the calls of this pass so far."""
 
     def _check_input_dim(self, x: Tensor) -> None:
         """Any number of axes."""
@@ -38,10 +39,12 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         mean, variance = self.running_mean, self.running_var
         if self.frozen or not self.training:
             return F.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
-        mean, variance = mean.clone(), variance.clone()
+        if self._passed is not None:
+            mean, variance = self._passed
+        before, mean, variance = variance * (1 - self.momentum), mean.clone(), variance.clone()
         y = torch.batch_norm(x, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, True)
         with torch.no_grad():
-            count, before = x.numel() // x.shape[1], self.running_var * (1 - self.momentum)
+            count = x.numel() // x.shape[1]
             # PyTorch divides by count - 1; a single number has no variance
             variance = before if count == 1 else before + (variance - before) * ((count - 1) / count)
         self._passed = mean, variance
@@ -117,7 +120,7 @@ class Network(nn.Module):
         self._norms: list[BatchNorm] = []
         for visit in graph.walk():
             for part in self._own[visit.number].values():
-                if isinstance(part, BatchNorm):
+                if isinstance(part, BatchNorm) and part not in self._norms:
                     part.frozen = not visit.layer.trainable
                     self._norms.append(part)
 
@@ -128,8 +131,10 @@ class Network(nn.Module):
             written = flattening(visit, channels_last=True)
         own: dict[str, nn.Module] = {}
         for part, made in written.modules.items():
-            own[f"own{part}"] = module = function_of(made, NAMES)({})
-            self.add_module(f"{self._names[layer]}{part}", module)
+            name = f"{self._names[layer]}{part}"
+            if name not in self._modules:
+                self.add_module(name, function_of(made, NAMES)({}))
+            own[f"own{part}"] = self.get_submodule(name)
         steps = [] if layer.role in ("dropout", "noise") and layer.steady else written.steps
         fixed = {**NAMES, **own}
         self._own[visit.number] = own
@@ -144,6 +149,8 @@ class Network(nn.Module):
         return lambda values: getattr(self, name)
 
     def forward(self, x: Tensor) -> Any:
+        for norm in self._norms:
+            norm._passed = None
         return self._graph.run(x, self._run)
 
     def _run(self, number: int, layer: Layer, read: Any) -> Any:

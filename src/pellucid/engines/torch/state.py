@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pellucid._python import identifier
 from pellucid.engines.torch.layout import NAMES, Layout, flattened, layout
+from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.normalization import Norm
@@ -33,18 +34,38 @@ class Entry(NamedTuple):
 
 
 def attributes(layers: Sequence[Layer]) -> dict[Layer, str]:
-    """What each layer is called as an attribute of the module."""
-    found: dict[Layer, str] = {}
+    """What each layer is called as an attribute of the module; those with the same weights are the same there."""
+    found: dict[int, str] = {}
     for layer in layers:
-        found[layer] = identifier(layer.name, {*found.values(), *RESERVED})
+        if id(layer.store) not in found:
+            found[id(layer.store)] = identifier(layer.name, {*found.values(), *RESERVED})
+    return {layer: found[id(layer.store)] for layer in layers}
+
+
+def values_of(layers: Sequence[Layer]) -> dict[Layer, str]:
+    """What the value that each gives is called where the module is written: as the attribute, where none has both."""
+    found = attributes(layers)
+    taken: set[str] = set()
+    for layer, name in found.items():
+        found[layer] = name if name not in taken else identifier(layer.name, {*found.values(), *taken, *RESERVED})
+        taken.add(found[layer])
     return found
 
 
 def entries(graph: Graph) -> Iterator[Entry]:
     """The state dict of a network. A norm without scale or shift has ones or zeros there: modules have both or none."""
     names, (pictures, _) = attributes(graph.layers), flattened(graph)
+    first: dict[int, int] = {}
     for visit in graph.walk():
         layer, path = visit.layer, names[visit.layer]
+        before = first.setdefault(id(layer.store), visit.number)
+        if pictures.get(before) != pictures.get(visit.number):
+            raise ConfigError(
+                f"{layer.place()} reads a flattened picture here and other numbers elsewhere, with the same weights, "
+                "which PyTorch would need in two orders; make two layers of it"
+            )
+        if before != visit.number:
+            continue
         own = {**layer.params, **layer.state}
         if isinstance(layer, Norm) and layer.params:
             gamma, beta = layer.gamma_beta(visit.input_shape)

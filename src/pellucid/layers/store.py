@@ -1,0 +1,72 @@
+"""What a layer keeps, apart from its name and its place: layers that stand for one another have it in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import weakref
+
+    from pellucid.layers.layer import Layer
+    from pellucid.layers.weights import Weights
+    from pellucid.ops import Array
+
+Kind = TypeVar("Kind", bound="Layer")
+
+
+class Store:
+    """A layer's arrays, and what concerns them. Whoever has the same one has the same weights."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, or a pickle, has of it: arrays of its own, whoever owns these, and no model."""
+        arrays = {
+            name: {key: array.copy() for key, array in vars(self)[name].items()} for name in ("_params", "_state")
+        }
+        return {**vars(self), **arrays, "_writable": {}, "owner": None}
+
+
+def _kept(name: str) -> Any:
+    """An attribute of a layer that lies in its store."""
+
+    def put(layer: Layer, value: Any) -> None:
+        layer.__dict__.setdefault("_store", Store()).__dict__[name] = value
+
+    return property(attrgetter(f"_store.{name}"), put)
+
+
+class Stored:
+    """What layers have that keep theirs in a store."""
+
+    if TYPE_CHECKING:
+        store: Store
+        owner: weakref.ref[Any] | None
+        trainable: bool
+        built: bool
+        version: int
+        times_written: int
+        _params: Weights
+        _state: Weights
+        _writable: dict[str, Array]
+    else:
+        store = property(attrgetter("_store"))
+        owner, trainable, built, version, times_written = map(
+            _kept, ("owner", "trainable", "built", "version", "times_written")
+        )
+        _params, _state, _writable = map(_kept, ("_params", "_state", "_writable"))
+
+
+def again(layer: Kind) -> Kind:
+    """The same layer for another place in a network: all in common but its name and its place."""
+    other = object.__new__(type(layer))
+    other.__dict__.update(layer.__dict__, position=None, fed_by=(), auto_named=True, _base_name=layer.name)
+    return other
+
+
+def each_once(layers: Iterable[Layer]) -> list[Layer]:
+    """Of layers that have their weights in common the first alone."""
+    found: dict[int, Layer] = {}
+    for layer in layers:
+        found.setdefault(id(layer.store), layer)
+    return list(found.values())
