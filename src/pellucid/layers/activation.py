@@ -389,9 +389,9 @@ class Softmax(Elementwise):
 
 
 def without_activation(layer: Kind) -> Kind:
-    """The layer with the same arrays and no activation; the layer itself stays as it is."""
+    """The layer with the same arrays and no activation; the layer itself stays as it is, whatever becomes of it."""
     bare = object.__new__(type(layer))
-    bare.__dict__.update(layer.__dict__, activation=None)
+    bare.__dict__.update(layer.__dict__, activation=None, _store=layer.store.apart())
     return bare
 
 

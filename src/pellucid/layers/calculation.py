@@ -56,7 +56,7 @@ class Form:
             weights[name] = np.zeros_like(layer.params[name]) if array is None else np.ascontiguousarray(array)
         twin: Any = without_activation(layer)
         no_bias = {name: np.zeros_like(array) for name, array in layer.params.items()}
-        twin.__dict__["_params"] = {**no_bias, **weights}
+        twin._params = {**no_bias, **weights}
         values = arrays[:count]
         if number < count:
             values[number] = self._zeros[number]

@@ -19,6 +19,12 @@ Kind = TypeVar("Kind", bound="Layer")
 class Store:
     """A layer's arrays, and what concerns them. Whoever has the same one has the same weights."""
 
+    def apart(self) -> Store:
+        """The same arrays for a layer of no model, which may be given others."""
+        other = Store()
+        other.__dict__.update(vars(self), owner=None, _writable={})
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a pickle, has of it: arrays of its own, whoever owns these, and no model."""
         arrays = {

@@ -152,5 +152,7 @@ def strip_head(graph: Graph, joint: str | None) -> Graph:
     if ends_in_it and last.role == "activation":
         return graph.without_last()
     if ends_in_it and hasattr(last, "activation"):
-        return graph.with_last(without_activation(last))
+        bare = without_activation(last)
+        bare._store = last.store  # it is the same layer, which may stand at another place, too
+        return graph.with_last(bare)
     return graph
