@@ -3,14 +3,19 @@
 #include "common/kernel.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
-namespace {
 
 // What an activation takes beside the number.
 struct Numbers {
     float slope, threshold, ceiling;
     // Whether a bounded ReLU is what most are: numbers cut off at 0 and at the ceiling.
-    bool clips() const { return slope == 0.0f && threshold == 0.0f; }
+    PELLUCID_INLINE bool clips() const { return slope == 0.0f && threshold == 0.0f; }
 };
+
+// *v = activated_rarely(*v, kind, n): of a kind that is known when it runs only, compiled once.
+void activate_rarely(vf* v, int64_t kind, const Numbers& n);
+
+namespace {
+
 template <typename Arguments>
 PELLUCID_INLINE Numbers numbers_of(const Arguments& a) {
     return {float(a.slope), float(a.threshold), float(a.ceiling)};
@@ -90,12 +95,6 @@ PELLUCID_INLINE vf activated_rarely(vf v, int64_t kind, const Numbers& n) {
     if (kind == kSilu) return x * vsigmoid(x);
     return x * (kind == kGelu ? vnormal_below(x, bell(x)) : gelu_sigmoid(x));
 }
-inline __attribute__((noinline)) void activate_rarely(vf* v, int64_t kind, const Numbers& n) {
-#define PELLUCID_CASE(name, word) if (kind == name) *v = activated_rarely(*v, name, n);
-    PELLUCID_ACTIVATIONS(PELLUCID_CASE)
-#undef PELLUCID_CASE
-}
-
 PELLUCID_INLINE vf activated(vf v, int64_t kind, const Numbers& n) {
     if (kind > kRelu6) {
         if (__builtin_constant_p(kind)) return activated_rarely(v, kind, n);

@@ -21,13 +21,6 @@
 #include "common/activation.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
-namespace {
-
-constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
-constexpr int kRows3 = PELLUCID_ROWS3;  // three
-constexpr int kRows1 = PELLUCID_ROWS1;  // rows of a tile one vector wide
-constexpr int64_t kWide = 2 * V;        // columns of a full panel
-constexpr int64_t kDepth = 256;         // k of a block
 
 struct Epilogue {
     const float* bias;  // padded to whole panels, or null
@@ -50,125 +43,25 @@ struct Tile {
     const float* ahead = nullptr;  // beside a panel two vectors wide as many floats from here on are fetched into L2
 };
 
-// An activation over values just stored: of those that do not fit in the tile's registers.
-template <typename F>
-PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
-    int64_t i = 0;
-    for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
-    if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
-}
-__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, Numbers numbers) {
-    with_activation(kind, [=](auto known) {
-        map_span(y, count, [numbers, known](vf v) { return activated(v, known.value, numbers); });
-    });
-}
-
-// y = f(y + addend) over values just stored: `columns` of each row, rows `stride` apart.
-inline __attribute__((noinline)) void activate_rows(float* y, const float* addend, int64_t rows, int64_t columns,
-                                                    int64_t stride, int64_t kind, Numbers numbers) {
-    if (columns == stride) columns = stride *= rows, rows = 1;
-    with_activation(kind, [=](auto known) {
-        for (int64_t r = 0; r < rows; ++r) {
-            const float* from = addend + r * stride;
-            float* to = y + r * stride;
-            int64_t i = 0;
-            for (; i + V <= columns; i += V)
-                store(to + i, activated(load(to + i) + load(from + i), known.value, numbers));
-            if (i == columns) continue;
-            const vf sum = load_partial(to + i, columns - i) + load_partial(from + i, columns - i);
-            store_partial(to + i, activated(sum, known.value, numbers), columns - i);
-        }
-    });
-}
-
-template <int R, int NV>
-__attribute__((noinline)) void tile(const Tile& t) {
-    const float* p[R];
-    vf sum[R][NV];
-    // Lanes of the last vector; the ones before it are whole.
-    const int64_t tail = t.columns - (NV - 1) * V;
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-        p[r] = t.rows[r];
-#pragma GCC unroll 3
-        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
-    }
-    const int32_t* offset = t.offset;
-    const float* panel = t.panel;
-    const intptr_t ahead = t.ahead ? intptr_t(t.ahead) - intptr_t(panel) : 0;
-    const float* const end = panel + t.depth * (NV * V);
-#pragma GCC unroll 4
-    for (; panel != end; panel += NV * V) {
-        const int64_t o = *offset++;
-        for (int v = 0; v < NV && NV == 2; ++v)
-            __builtin_prefetch(reinterpret_cast<const char*>(panel + v * V) + ahead, 0, 2);
-        vf b[NV];
-#pragma GCC unroll 3
-        for (int v = 0; v < NV; ++v) b[v] = load(panel + v * V);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const vf a = broadcast(p[r][o]);
-#pragma GCC unroll 3
-            for (int v = 0; v < NV; ++v) sum[r][v] += a * b[v];
-        }
-    }
-    if (!t.first) {
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const float* y = t.out[r] + t.column;
-#pragma GCC unroll 3
-            for (int v = 0; v < NV - 1; ++v) sum[r][v] += load(y + v * V);
-            sum[r][NV - 1] += tail == V ? load(y + (NV - 1) * V) : load_partial(y + (NV - 1) * V, tail);
-        }
-    }
-    const Epilogue& e = *t.epilogue;
-    if (t.last) {
-        if (e.bias) {
-#pragma GCC unroll 3
-            for (int v = 0; v < NV; ++v) {
-                const vf bias = load(e.bias + t.column + v * V);
-#pragma GCC unroll 16
-                for (int r = 0; r < R; ++r) sum[r][v] += bias;
-            }
-        }
-        if (e.activation == kRelu) {
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r)
-#pragma GCC unroll 3
-                for (int v = 0; v < NV; ++v) sum[r][v] = rectified(sum[r][v]);
-        } else if (e.activation == kRelu6 && e.numbers.clips()) {
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r)
-#pragma GCC unroll 3
-                for (int v = 0; v < NV; ++v) sum[r][v] = clipped(sum[r][v], e.numbers.ceiling);
-        } else if (e.activation == kLeakyRelu) {
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r)
-#pragma GCC unroll 3
-                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.numbers.slope, sum[r][v]);
-        }
-    }
-    if (t.around) {
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r)
-#pragma GCC unroll 3
-            for (int v = 0; v < NV; ++v) store_around(t.out[r] + t.column + v * V, sum[r][v]);
-        return;
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-        float* y = t.out[r] + t.column;
-#pragma GCC unroll 3
-        for (int v = 0; v < NV - 1; ++v) store(y + v * V, sum[r][v]);
-        if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
-        else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
-    }
-    if (t.last && runs_behind(e.activation, e.numbers))
-        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation, e.numbers);
-}
-
+// Compiled once for each instruction set, in gather_gemm.cpp.
 using TileFunction = void (*)(const Tile&);
-// Entry r is the tile of r rows; a table ends at the largest its instruction set uses.
+extern const TileFunction kTiles3[], kTiles2[], kTiles1[];  // by vectors of a panel; entry r is the tile of r rows
+
+// An activation over values just stored: of those that do not fit in the tile's registers.
+void activate_span(float* y, int64_t count, int64_t kind, Numbers numbers);
+// y = f(y + addend) over values just stored: `columns` of each row, rows `stride` apart.
+void activate_rows(float* y, const float* addend, int64_t rows, int64_t columns, int64_t stride, int64_t kind,
+                   Numbers numbers);
+
+namespace {
+
+constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
+constexpr int kRows3 = PELLUCID_ROWS3;  // three
+constexpr int kRows1 = PELLUCID_ROWS1;  // rows of a tile one vector wide
+constexpr int64_t kWide = 2 * V;        // columns of a full panel
+constexpr int64_t kDepth = 256;         // k of a block
+
+// Tables of tile<R, NV> by R, which end at the largest their instruction set uses.
 #define PELLUCID_TILES_2(NV) nullptr, tile<1, NV>, tile<2, NV>
 #define PELLUCID_TILES_4(NV) PELLUCID_TILES_2(NV), tile<3, NV>, tile<4, NV>
 #define PELLUCID_TILES_6(NV) PELLUCID_TILES_4(NV), tile<5, NV>, tile<6, NV>
@@ -177,9 +70,6 @@ using TileFunction = void (*)(const Tile&);
 #define PELLUCID_TILES_12(NV) PELLUCID_TILES_10(NV), tile<11, NV>, tile<12, NV>
 #define PELLUCID_TILES_OF(R, NV) PELLUCID_TILES_##R(NV)
 #define PELLUCID_TILES(R, NV) PELLUCID_TILES_OF(R, NV)
-const TileFunction kTiles3[] = {PELLUCID_TILES(PELLUCID_ROWS3, 3)};
-const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
-const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 
 // All m against one panel (or a block of its rows); t.rows and t.out are set here, tile by tile. before(out, r) is
 // called before each tile, of r rows (to fetch what will be needed).

@@ -1,5 +1,5 @@
 // How a kernel is written: loops shared out to threads, memory handed out in pieces, and its entry in the table.
-// Everything has internal linkage in the namespace of one instruction set, so that no two of them share a function.
+// Everything has internal linkage, or stands in the namespace of its instruction set: no two of them share a function.
 #pragma once
 #include "common/vec.hpp"
 #include "runtime/arguments.hpp"

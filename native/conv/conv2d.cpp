@@ -182,7 +182,7 @@ void backward_kernel_shard(const Conv2dBackwardKernel& a, const KernelPlan& p, i
             product.packed = packed;
             product.columns = p.columns;
             product.accumulate = accumulate;
-            product.epilogue = {nullptr, kLinear, 0.0f};
+            product.epilogue = {nullptr, kLinear, {}};
             for (int64_t j = 0; j < panel_count(p.columns); ++j)
                 pack_panel(dy + j * kWide, a.O, 1, product.depth, panel_columns(p.columns, j),
                            packed + j * kWide * product.depth);

@@ -172,7 +172,7 @@ void forward(const Dense& a, const Plan& p, Context& context) {
 }
 
 Plan input_plan(const DenseBackwardInput& a, Memory& memory) {
-    return plan_of(a.dy, a.dx, matrix_of(a), a.N, {nullptr, kLinear, 0.0f}, memory);
+    return plan_of(a.dy, a.dx, matrix_of(a), a.N, {nullptr, kLinear, {}}, memory);
 }
 
 void backward_input(const DenseBackwardInput& a, const Plan& p) {
@@ -238,7 +238,7 @@ void kernel_block(const DenseBackwardKernel& a, const KernelPlan& p, int64_t fir
     product.packed = p.packed;
     product.columns = a.UNITS;
     product.accumulate = false;
-    product.epilogue = {nullptr, kLinear, 0.0f};
+    product.epilogue = {nullptr, kLinear, {}};
     product.around = around(a);
     multiply(product, 0, panel_count(a.UNITS));
     if (product.around) written_around();

@@ -69,7 +69,7 @@ Work input_work(const Arguments& a, const Windows& windows, int64_t g) {
     w.column = a.O;
     w.turned = true;
     w.O = C;
-    w.out = {a.dx + g * C, nullptr, false, a.H, a.W, a.C, kLinear, 0.0f};
+    w.out = {a.dx + g * C, nullptr, false, a.H, a.W, a.C, kLinear, {}};
     return w;
 }
 
