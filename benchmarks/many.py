@@ -3,8 +3,8 @@
 python benchmarks/many.py bits              1, 2, 4 and 8 processes leave the same bits: 4 minutes
 python benchmarks/many.py kills             30 random kills of worker, rank 0 and torchrun: 12 minutes
 python benchmarks/many.py cost              2 processes of 1 thread beside 1 of 2 threads: 4 minutes
-python benchmarks/many.py model             efficiency up to 64 machines, modelled: 3 minutes
-python benchmarks/many.py model --limited   and measured in network namespaces of limited bandwidth (root)
+python benchmarks/many.py model             speed-up by up to 64 machines, modelled and drawn: 2 minutes
+python benchmarks/many.py model --limited   modelled beside measured, on links of limited bandwidth (Linux, root)
 """
 
 from __future__ import annotations
@@ -19,24 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import modelled
 import numpy as np
 from PIL import Image
 
 NETWORKS = ("simple-convnet", "cifar-net", "resnet20")
 WORLDS = (1, 2, 4, 8)
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--max-restarts", "9")
-LINKS = {
-    "1 Gbit/s, 100 us": (1e9 / 8, 100e-6),
-    "10 Gbit/s, 30 us": (10e9 / 8, 30e-6),
-    "WLAN 200 Mbit/s, 2 ms": (25e6, 2e-3),
-}
-"""Bytes a second, and seconds until a message is there."""
 
 
 def write_pictures(folder: Path, count: int) -> None:
@@ -146,155 +138,37 @@ def cost(data: Path, place: Path, rounds: int) -> bool:
     return best["2 processes, 2 shards"] >= 0.9 * first
 
 
-@dataclass(frozen=True)
-class Imagined:
-    """One of several processes whose others answer at once, and nothing."""
-
-    rank: int
-    world: int
-
-    def reduce(self, array: Any) -> None: ...
-    def gather(self, text: str) -> list[str]:
-        return [text] * self.world
-
-    def share(self, data: bytes) -> bytes:
-        return data
-
-
-def step_seconds(network: str, batch_size: int, shards: int, world: int) -> tuple[float, int]:
-    """(seconds of a step of one of so many processes, without the network; numbers that are reduced)."""
-    from pellucid import zoo
-    from pellucid.model.inputs import make_examples
-    from pellucid.train import TrainConfig, Trainer
-
-    shape = {"input_shape": (32, 32, 3), "classes": 10}
-    model = zoo.build(network, **shape, seed=0, options={})
-    model.compile("adam", "categorical_crossentropy")
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (2 * batch_size, 32, 32, 3), np.uint8), rng.integers(0, 10, 2 * batch_size)
-    examples, _ = make_examples(model, x, y, None, None)
-    ends: list[float] = []
-
-    def clock(event: Any) -> None:
-        if type(event).__name__ == "BatchEnded":
-            ends.append(time.perf_counter())
-
-    config = TrainConfig(epochs=4, batch_size=batch_size, shards=shards)
-    processes = Imagined(0, world) if world > 1 else None
-    Trainer(model, examples, config, listeners=[clock], processes=processes).run()
-    return float(np.diff(ends).min()), model.parameters.gradients.size
-
-
-def exchange_seconds(numbers: int, world: int, link: tuple[float, float]) -> float:
-    """Recursive doubling: each round sends all of the gradients, then a few sums, and adds what came."""
-    bandwidth, latency = link
-    array, other = np.zeros(numbers, np.float32), np.zeros(numbers, np.float32)
-    start = time.perf_counter()
-    for _ in range(5):
-        array += other
-    adding = (time.perf_counter() - start) / 5
-    return float(np.log2(world) * (2 * latency + 4 * numbers / bandwidth + adding))
-
-
-def model(batch_size: int, shards: int) -> bool:
-    """Efficiency of up to 64 machines like this one, of a batch that they share."""
-    worlds = [2**i for i in range(7) if 2**i <= shards]
-    print(f"batch {batch_size}, {shards} shards; speed-up over one machine without shards")
-    for network in (*NETWORKS, "vgg11"):
-        alone, _ = step_seconds(network, batch_size, 1, 1)
-        each = {world: step_seconds(network, batch_size, shards, world) for world in worlds}
-        print(f"{network}: {1e3 * alone:.1f} ms a step, {4e-6 * each[1][1]:.1f} MB of gradients")
-        for name, link in LINKS.items():
-            times = {
-                world: seconds + exchange_seconds(numbers, world, link) for world, (seconds, numbers) in each.items()
-            }
-            row = "  ".join(f"{world}: {alone / seconds:5.2f}" for world, seconds in times.items())
-            print(f"   {name:22} {row}", flush=True)
-    return True
-
-
-@contextmanager
-def namespaces(count: int, megabits: int) -> Iterator[list[list[str]]]:
-    """So many machines on one switch, each with a link of limited bandwidth: how a command begins on each."""
-
-    def ip(words: str, check: bool = True) -> None:
-        subprocess.run(words.split(), check=check, capture_output=not check)
-
-    names = [f"pellucid{i}" for i in range(count)]
-    try:
-        ip("ip link add pellucid-br type bridge")
-        ip("ip link set pellucid-br up")
-        for i, name in enumerate(names):
-            ip(f"ip netns add {name}")
-            ip(f"ip link add pv{i} type veth peer name eth0 netns {name}")
-            ip(f"ip link set pv{i} master pellucid-br up")
-            ip(f"ip -n {name} addr add 10.77.0.{i + 1}/24 dev eth0")
-            for device in ("lo", "eth0"):
-                ip(f"ip -n {name} link set {device} up")
-            ip(f"ip netns exec {name} tc qdisc add dev eth0 root tbf rate {megabits}mbit burst 32kb latency 10ms")
-        yield [["ip", "netns", "exec", name] for name in names]
-    finally:
-        for i, name in enumerate(names):
-            ip(f"ip link del pv{i}", check=False)
-            ip(f"ip netns del {name}", check=False)
-        ip("ip link del pellucid-br", check=False)
-
-
-def limited(data: Path, place: Path) -> bool:
-    """Modelled beside measured, for two machines of one thread each on links of 1000 and 100 Mbit/s."""
-    from pellucid import ops
-
-    ops.set_num_threads(1)
-    near = True
-    for network in ("simple-convnet", "cifar-net"):
-        seconds, numbers = step_seconds(network, 256, 2, 2)
-        for megabits in (1000, 100):
-            modelled = seconds + exchange_seconds(numbers, 2, (megabits * 1e6 / 8, 50e-6))
-            out = place / f"{network}-{megabits}"
-            words = command(1, network, "--data", data, "--epochs", 4, "--batch-size", 256, "--threads", 1,
-                            "--shards", 2, "--out", out)  # fmt: skip
-            with namespaces(2, megabits) as machines:
-                started = []
-                for rank, machine in enumerate(machines):
-                    place_of = {"RANK": rank, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 1,
-                                "MASTER_ADDR": "10.77.0.1",
-                                "MASTER_PORT": 29555, "GLOO_SOCKET_IFNAME": "eth0"}  # fmt: skip
-                    environment = {**os.environ, **{name: str(value) for name, value in place_of.items()}}
-                    started.append(subprocess.Popen([*machine, *words], env=environment))
-                if any(process.wait() for process in started):
-                    sys.exit("a process has failed")
-            measured = 256 / max(event["images_per_s"] for event in log_of(out)[1:])
-            near &= abs(modelled / measured - 1) <= 0.15
-            print(
-                f"{network:15} {megabits:5} Mbit/s: modelled {1e3 * modelled:7.1f} ms a step, "
-                f"measured {1e3 * measured:7.1f} ms, {modelled / measured:.2f}",
-                flush=True,
-            )
-    return near
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("bits", "kills", "cost", "model"))
     parser.add_argument("--times", type=int, default=30, help="kills")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--rounds", type=int, default=3, help="of cost")
-    parser.add_argument("--batch-size", type=int, default=1024, help="of model")
-    parser.add_argument("--limited", action="store_true", help="model: measure, too")
+    parser.add_argument("--network", action="append", help="model: some of those that it takes")
+    parser.add_argument("--limited", action="store_true", help="model: beside measured")
+    parser.add_argument("--machines", type=int, action="append", help="model --limited: 2, 4 and 8")
+    parser.add_argument("--megabits", type=int, action="append", help="model --limited: 1000 and 100 a second")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(place / "cache")
         if given.what == "model" and not given.limited:
-            return not model(given.batch_size, 64)
-        write_pictures(place / "pictures", 2560 if given.what in ("cost", "model") else 640)
+            return not modelled.model(given.network or modelled.NETWORKS, 1024)
+        data = place / "pictures"
+        write_pictures(data, 2560 if given.what in ("cost", "model") else 640)
         if given.what == "bits":
-            return not bits(place / "pictures", place)
+            return not bits(data, place)
         if given.what == "kills":
-            return not kills(place / "pictures", place, given.times, given.seed)
+            return not kills(data, place, given.times, given.seed)
         if given.what == "cost":
-            return not cost(place / "pictures", place, given.rounds)
-        return not limited(place / "pictures", place)
+            return not cost(data, place, given.rounds)
+        near = True
+        for network in given.network or ("simple-convnet", "cifar-net"):
+            words = command(
+                1, network, "--data", data, "--epochs", 2, "--batch-size", 256, "--threads", 1, "--shards", 8
+            )
+            near &= modelled.limited(network, words, place, given.machines or (2, 4, 8), given.megabits or (1000, 100))
+        return not near
 
 
 if __name__ == "__main__":

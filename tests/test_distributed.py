@@ -385,13 +385,20 @@ def blocks(name: str, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def test_the_page_s_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (program,) = blocks("many.md", "python")
+    exec(compile(program, "many.md", "exec"), {})
+    assert (tmp_path / "digits.safetensors").is_file() and list((tmp_path / "checkpoints").iterdir())
+
+
 def test_the_page_s_commands_are_those_that_torchrun_and_train_take() -> None:
     """Parsed by both programs; docs/many.md and docs/many.ko.md show the same ones."""
     from torch.distributed.run import get_args_parser
 
     from pellucid.cli.train import OPTIONS
 
-    for kind in ("sh", "yaml"):
+    for kind in ("sh", "yaml", "python"):
         assert blocks("many.md", kind) == blocks("many.ko.md", kind)
     lines = [line for block in blocks("many.md", "sh") for line in block.splitlines() if "pellucid train" in line]
     parts = re.findall(r"(?:command|args): \[(.*)\]", blocks("many.md", "yaml")[0])

@@ -94,7 +94,7 @@ OPTIONS = {
     "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
     "engine": Option(str, "NAME", "torch: PyTorch computes.", ""),
     "device": Option(str, "NAME", "For it: cpu (default), cuda or mps.", ""),
-    "precision": Option(str, "NAME", "float32 (default), bfloat16 or float64.", ""),
+    "precision": Option(str, "NAME", "float32 (default), bfloat16, float64.", ""),
     "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
     "limit": Option(int, "N", "Train on the first N pictures only."),
     "test_limit": Option(int, "N", "Test on the first N pictures only."),
