@@ -24,7 +24,8 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "applications.published", "composed", "functions", "hearing", "model", "older", "operation", "refused",
+    "composed", "functions", "hearing", "model", "networks", "networks.application", "networks.parts",
+    "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older", "operation", "refused",
     "seeds", "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
     "tensorflow.sessions", "weights",
 )  # fmt: skip

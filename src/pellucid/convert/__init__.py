@@ -13,13 +13,14 @@ from __future__ import annotations
 from pellucid.convert.checking import Tried, compare_scalings
 from pellucid.convert.fetching import bring, locate
 from pellucid.convert.files import Kind, empty, holds_network, import_network, load
+from pellucid.convert.keras_published import KERAS_PUBLISHED
 from pellucid.convert.match import DoesNotFit
 from pellucid.convert.published import PUBLISHED, SCALINGS, Published, imagenet_names, published
 from pellucid.convert.source import Source
 from pellucid.convert.weights import Imported, fill_from, import_weights, open_weights
 
 __all__ = [
-    "PUBLISHED", "SCALINGS", "DoesNotFit", "Imported", "Kind", "Published", "Source", "Tried", "bring",
-    "compare_scalings", "empty", "fill_from", "holds_network", "imagenet_names", "import_network", "import_weights",
-    "load", "locate", "open_weights", "published",
+    "KERAS_PUBLISHED", "PUBLISHED", "SCALINGS", "DoesNotFit", "Imported", "Kind", "Published", "Source", "Tried",
+    "bring", "compare_scalings", "empty", "fill_from", "holds_network", "imagenet_names", "import_network",
+    "import_weights", "load", "locate", "open_weights", "published",
 ]  # fmt: skip

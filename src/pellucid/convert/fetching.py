@@ -1,4 +1,5 @@
-"""Where published weights lie: under PELLUCID_DATA, in the cache, in an installed package, or on the network."""
+"""Where published weights lie: under PELLUCID_DATA, in the cache, in Keras's own, in an installed package, or on the
+network."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ FOLDER = "weights"
 def locate(one: Published) -> Path | None:
     """Where the file lies on this machine; what it holds is compared with its hash only when it is read."""
     places = [root / folder / one.file for root in data_folders() for folder in (FOLDER, ".")]
+    if one.framework == "keras":
+        places.append(Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models" / one.file)
     return next((place for place in places if place.is_file()), None) or _packaged(one)
 
 

@@ -19,7 +19,7 @@ from pellucid.convert.keras_layers import BY_OURS
 from pellucid.convert.keras_values import class_path
 from pellucid.convert.source import Arrange, Source, Stored, in_numbers
 from pellucid.errors import ConfigError
-from pellucid.layers import DepthwiseConv2D, Layer
+from pellucid.layers import DepthwiseConv2D, Layer, Normalization
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
@@ -51,6 +51,7 @@ class KerasWeights(Source):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.layers: dict[str, tuple[str, ...]] = {}
+        self._normalizations: list[tuple[Normalization, tuple[str, ...]]] = []
 
     def take_index(self, index: Mapping[str, Any]) -> None:
         """Layers, arrays and texts as hdf5_reader.py gives them. Errors: CheckpointError for anything else."""
@@ -68,6 +69,8 @@ class KerasWeights(Source):
             self.refuse(f"its reader gave an index that makes no sense ({error})", error)
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
+        if any(name in arrays for _, arrays in self._normalizations):
+            return True
         own = next((arrays for arrays in self.layers.values() if name in arrays), None)
         return no_top and own is not None and len(self.tensors[own[0]].shape) == 2
 
@@ -83,12 +86,24 @@ class KerasWeights(Source):
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
         """Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and number; and else by
         their order."""
+        self._take_normalizations(model)
         twins = iter(_twins([layer for layer in model.layers if layer.weights], self))
         for layer in model.layers:
             twin, arrays = next(twins) if layer.weights else ("", ())
             names = [*layer.params, *layer.state]
             missing = [f"{twin}/{name}" for name in names[len(arrays) :]]
             yield dict(zip(names, (*arrays, *missing), strict=False))
+
+    def _take_normalizations(self, model: Model) -> None:
+        """Set those layers' arrays aside: mean, variance and count, which Keras counts among the weights."""
+        own = [layer for layer in model.layers if isinstance(layer, Normalization)]
+        found = [name for name in self.layers if re.fullmatch(r"normalization(_\d+)?", name.rpartition("/")[2])]
+        if len(own) == len(found) and all(len(self.layers[name]) == 3 for name in found):
+            self._normalizations = [(layer, self.layers.pop(name)) for layer, name in zip(own, found, strict=True)]
+
+    def finish(self, model: Model) -> None:
+        for layer, (mean, variance, _) in self._normalizations:
+            layer.take(self.read(mean).ravel(), self.read(variance).ravel())
 
     def _expect_known(self, layer: Layer) -> None:
         if type(layer) not in BY_OURS:

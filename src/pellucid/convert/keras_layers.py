@@ -114,6 +114,7 @@ ROWS = (
     Row("PReLU", layers.PReLU, ("alpha_initializer", "shared_axes"), {}, (), {"init": "alpha_initializer"}),
     Row("Softmax", layers.Softmax, ("axis",)),
     Row("Dropout", layers.Dropout, ("rate",), {}, (), {"p": "rate"}),
+    Row("Dropout", layers.StochasticDepth, ("rate",), {"noise_shape": (None, 1, 1, 1)}),
     Row("AlphaDropout", layers.AlphaDropout, ("rate",), {}, (), {"p": "rate"}),
     Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
     Row("SpatialDropout1D", layers.SpatialDropout1D, ("rate",), {}, (), {"p": "rate"}),

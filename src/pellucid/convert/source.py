@@ -137,6 +137,9 @@ class Source(abc.ABC):
         """Whether the network has batch normalisation."""
         return False
 
+    def finish(self, model: Model) -> None:  # noqa: B027 (most have nothing)
+        """Give a model what the file has for it besides its weights."""
+
     @abc.abstractmethod
     def read(self, name: str) -> Array:
         """One array in C order. Errors: CheckpointError where the file does not hold what its index says."""

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid._arguments import plain
 from pellucid.convert.book import PICKLE_START, BookFile
 from pellucid.convert.keras_file import ZIP_START, opened
+from pellucid.convert.keras_published import KERAS_PUBLISHED
 from pellucid.convert.match import SHOWN, match
 from pellucid.convert.published import PUBLISHED, choose, imagenet_names
 from pellucid.convert.source import Source, digests
@@ -127,7 +128,7 @@ def fill_from(
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
     named, recipe = choose(scaling, source.framework, model.name)
     fit = recipe.fitted(model, asked=scaling is not None) if pictures else model.preprocessing
-    known = PUBLISHED.get(source.path.name)
+    known = PUBLISHED.get(source.path.name) or KERAS_PUBLISHED.get(source.path.name)
     hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
     if known is not None and not hashes[known.kind].startswith(known.digest):
         raise CheckpointError(
@@ -148,6 +149,7 @@ def fill_from(
         names = [*layer.params, *layer.state]
         if names and (layer.name, names[0]) in arrays:
             layer.set_weights([arrays[layer.name, name] for name in names])
+    source.finish(model)
     model.preprocessing = fit
     if known is not None and not fresh and model.output_shape == (len(imagenet_names()),):
         model.class_names = imagenet_names()

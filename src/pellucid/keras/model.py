@@ -25,7 +25,7 @@ from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
-from pellucid.layers.symbolic import call, calls_behind, is_symbolic
+from pellucid.layers.symbolic import Value, by_depth, call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
 from pellucid.model.streams import answers_for, is_stream
@@ -98,9 +98,12 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         super()._stand(sources, answers)
         self._symbols = (
             list(sources),
-            [*(sources if len(sources) > 1 else ()), *calls_behind(answers, sources, self.name)],
+            [*(sources if len(sources) > 1 else ()), *self._calls(answers, sources)],
         )
         self._changed()
+
+    def _calls(self, answers: Sequence[Any], sources: Sequence[Any]) -> list[Value]:
+        return by_depth(calls_behind(answers, sources, self.name), answers)
 
     def _clear(self) -> None:
         """Let go of what was traced so far."""

@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError
 _SERIES = "Pellucid trains convolutional networks; for a series Conv1D, MaxPool1D and GlobalAvgPool1D are there"
 _WORDS = "Pellucid reads pictures and series of numbers, not text; turn words into numbers before fit"
 _VOLUMES = "pictures have two axes here; give slices to the 2-D layer, or the third axis as channels"
-_NETWORKS = "VGG16, VGG19, ResNet50, MobileNetV2 and DenseNet121 are; other networks are in pellucid.zoo"
+_NETWORKS = "EfficientNetV2B0 to EfficientNetV2L are as new, and learn as much; so are the others of keras.applications"
 _OWN_RULE = (
     "gradients are those of the functions in docs/keras.md; a layer with a backward of its own is pellucid.layers.Layer"
 )
@@ -42,13 +42,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("EinsumDense", "Dense works on the last axis of any value; Permute brings another one there"),
     },
     "applications": {
-        **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny DenseNet169 DenseNet201 InceptionV3", _NETWORKS),
-        **_each("EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5", _NETWORKS),
-        **_each(
-            "EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2S InceptionResNetV2 MobileNet", _NETWORKS
-        ),
-        **_each("MobileNet MobileNetV3Large MobileNetV3Small NASNetMobile ResNet101 ResNet152 Xception", _NETWORKS),
-        **_each("ResNet50V2 ResNet101V2 ResNet152V2 efficientnet inception_v3 mobilenet resnet_v2 xception", _NETWORKS),
+        **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge convnext", _NETWORKS),
     },
     "tensorflow": {
         **_each("custom_gradient gradients hessians", _OWN_RULE),

@@ -56,7 +56,7 @@ class Dropout(Random):
 
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
-        "noise_shape": only_none("SpatialDropout2D drops whole channels"),
+        "noise_shape": only_none("SpatialDropout2D drops whole channels, StochasticDepth whole pictures"),
     }
 
     def __init__(
@@ -117,6 +117,29 @@ class SpatialDropout2D(Dropout):
 
     def draw_from(self, x: Array, key: Key) -> Array:
         return ops.spatial_dropout(x, self.rate, key)
+
+
+class StochasticDepth(Dropout):
+    """Dropout of whole pictures: in training all of a picture's numbers are 0 with probability `rate`, else scaled.
+
+    Before an addition it leaves the block that it stands behind out, for some pictures of each step.
+
+    Shapes: any, unchanged.
+    Errors: as Dropout.
+    Source: Huang, Sun, Liu, Sedra & Weinberger 2016, section 3; kept blocks are scaled in training, as Dropout does.
+    """
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"stochastic depth {self.rate:g}",)
+
+    def draw_from(self, x: Array, key: Key) -> Array:
+        return ops.spatial_dropout(as_one_map(x), self.rate, key).reshape(x.shape)
+
+
+def as_one_map(x: Array) -> Array:
+    """Each picture's numbers as one map. Shapes: x (N, ...) -> (N, numbers, 1, 1), a view."""
+    return x.reshape(len(x), -1, 1, 1)
 
 
 class SpatialDropout1D(SpatialDropout2D):

@@ -29,6 +29,7 @@ from pellucid.layers.dropout import Dropout as Dropout
 from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from pellucid.layers.dropout import StochasticDepth as StochasticDepth
 from pellucid.layers.length import Dot as Dot
 from pellucid.layers.length import RMSNorm as RMSNorm
 from pellucid.layers.length import UnitNormalization as UnitNormalization

@@ -16,7 +16,7 @@ from pellucid.files.inside import Inside
 from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.shape import side_by_side
-from pellucid.layers.symbolic import Symbolic, calls_behind
+from pellucid.layers.symbolic import Symbolic, Value, calls_behind
 from pellucid.model import file as model_file
 from pellucid.model.fitting import Fitting
 from pellucid.model.network import Network
@@ -92,11 +92,15 @@ class Model(Fitting, Shown):
         for number, part in enumerate(parts):
             self.attach(part, (INPUT,), [row.sizes])
             numbers[sources[number]] = number
-        for value in calls_behind(answers, sources, self.name):
+        for value in self._calls(answers, sources):
             reads = value.inputs
             self.attach(value.layer, tuple(numbers[read] for read in reads), [read.sizes for read in reads])
             numbers[value] = len(self.layers) - 1
         self._outputs = tuple(numbers[value] for value in answers)
+
+    def _calls(self, answers: Sequence[Any], sources: Sequence[Any]) -> list[Value]:
+        """What its layers are called on, each after what it reads."""
+        return calls_behind(answers, sources, self.name)
 
     @property
     def reads(self) -> list[list[int]] | None:

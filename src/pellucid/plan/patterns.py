@@ -47,6 +47,7 @@ from pellucid.layers import (
     SeparableConv2D,
     Softmax,
     SpatialDropout2D,
+    StochasticDepth,
     Subsampling2D,
     TableConv2D,
     UpSampling2D,
@@ -54,6 +55,7 @@ from pellucid.layers import (
 )
 from pellucid.layers.activation import Elementwise
 from pellucid.layers.depthwise import POINTWISE
+from pellucid.layers.dropout import as_one_map
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.activation import lower_activation, lower_prelu, lower_softmax
@@ -236,7 +238,8 @@ def lower_random(context: Context, layers: tuple[Layer, ...], before: Lowered) -
     step = native.gaussian_noise if noise else native.dropout if type(layer) is Dropout else native.spatial_dropout
     y = context.output(x.shape[1:]) if before.needs_output else x
 
-    def draw(source: Array, target: Array) -> Sequence[Work]:
+    def draw(*numbers: Array) -> Sequence[Work]:
+        source, target = map(as_one_map, numbers) if type(layer) is StochasticDepth else numbers
         return (step(source, target, amount, context.counter, context.positions[layer.name]),)
 
     return Lowered(layers, y, draw(x, y), lambda dy, dx: () if noise else draw(dy, dy), in_place=True)
@@ -302,7 +305,7 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((Add,), lower_add),
     ((Multiply,), lower_multiply),
     ((Concatenate,), lower_concatenate),
-    *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
+    *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, StochasticDepth, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
     *(((BatchNorm, Add, activation), lower_batch_norm) for activation in ACTIVATIONS),
     ((BatchNorm, Add), lower_batch_norm),

@@ -53,14 +53,14 @@ EFFICIENTNET_LITE = (
 """EfficientNet-B0's blocks (Tan & Le 2019, table 1) without squeeze and excitation."""
 
 
-def _rounded(filters: float) -> int:
-    """The nearest multiple of 8, at least 8 and nine tenths of what was asked.
+def rounded(filters: float, least: float = 0.9) -> int:
+    """The nearest multiple of 8, at least 8 and `least` times what was asked.
 
-    >>> [_rounded(1.1 * filters) for filters in (16, 24, 40, 112)]
+    >>> [rounded(1.1 * filters) for filters in (16, 24, 40, 112)]
     [16, 24, 48, 120]
     """
     nearest = max(8, int(filters + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * filters else nearest + 8
+    return nearest if nearest >= least * filters else nearest + 8
 
 
 def _network(
@@ -116,7 +116,7 @@ def mobilenet_v2(
     penalty. momentum: of batch norm's running statistics.
     Source: Sandler, Howard, Zhu, Zhmoginov & Chen 2018, table 2; torchvision/models/mobilenetv2.py, whose paddings.
     """
-    stages = tuple(stage._replace(filters=_rounded(width * stage.filters)) for stage in MOBILENET_V2)
+    stages = tuple(stage._replace(filters=rounded(width * stage.filters)) for stage in MOBILENET_V2)
     convolve = partial(normed, decay=decay, momentum=momentum)
     return _network("mobilenet-v2", stages, convolve, input_shape, classes, dropout, decay, seed)
 
@@ -133,7 +133,7 @@ def _lite(
     seed: int = 0,
 ) -> Model:
     width, depth = form
-    first, *middle, last = (stage._replace(filters=_rounded(width * stage.filters)) for stage in EFFICIENTNET_LITE)
+    first, *middle, last = (stage._replace(filters=rounded(width * stage.filters)) for stage in EFFICIENTNET_LITE)
     deeper = (stage._replace(blocks=math.ceil(depth * stage.blocks)) for stage in middle)
     convolve = partial(normed, padding="same", decay=decay, momentum=momentum, epsilon=1e-3)
     return _network(name, (first, *deeper, last), convolve, input_shape, classes, dropout, decay, seed)

@@ -36,6 +36,7 @@ _TRAINING_ALONE = (
     L.Dropout,
     L.SpatialDropout1D,
     L.SpatialDropout2D,
+    L.StochasticDepth,
     L.GaussianNoise,
     *_RANDOM,
 )

@@ -298,6 +298,9 @@ ROWS: dict[type[Layer], Row] = {
     layers.LocalResponseNorm: _response_norm,
     layers.PReLU: _prelu,
     layers.Dropout: lambda layer, visit: Written((f"F.dropout({{x}}, {layer.rate!r}, self.training)",)),
+    layers.StochasticDepth: lambda layer, visit: Written(
+        (f"F.dropout1d({{x}}.flatten(1)[:, None], {layer.rate!r}, self.training).reshape({{x}}.shape)",)
+    ),
     layers.AlphaDropout: lambda layer, visit: Written((f"F.alpha_dropout({{x}}, {layer.rate!r}, self.training)",)),
     layers.SpatialDropout2D: lambda layer, visit: Written(
         (f"F.dropout{len(visit.input_shape) - 1}d({{x}}, {layer.rate!r}, self.training)",)

@@ -1,7 +1,8 @@
-"""Keras's module of this name, see `published.py`."""
+"""Keras's module of this name, see `scaling.py`."""
 
 from __future__ import annotations
 
-from pellucid.keras.applications.published import decode_predictions, preprocess_input
+from pellucid.keras.networks.scaling import decode_predictions as decode_predictions
+from pellucid.keras.networks.scaling import preprocess_input as preprocess_input
 
 __all__ = ["decode_predictions", "preprocess_input"]

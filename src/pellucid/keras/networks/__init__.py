@@ -1,0 +1,1 @@
+"""What the functions of `keras.applications` are made of."""
