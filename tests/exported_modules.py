@@ -113,6 +113,7 @@ SMALL: dict[str, Any] = {
             L.DepthwiseConv2D(3, 2, depth_multiplier=2),
             L.Conv2D(6, 2, groups=3, dilation_rate=2),
             L.SpatialDropout2D(0.2),
+            L.StochasticDepth(0.2),
         ),
         *(L.Conv2DTranspose(5, (3, 2), 2), L.Conv2DTranspose(3, 2, 3, padding="same"), L.GaussianNoise(0.1)),
         *(L.Conv2DTranspose(3, 3, 2, padding=1, output_padding=1), L.Dense(2), L.Sigmoid()),

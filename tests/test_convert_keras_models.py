@@ -84,6 +84,7 @@ def in_row() -> Any:
             KL.ELU(0.5),
             KL.LeakyReLU(negative_slope=0.2),
             KL.SpatialDropout2D(0.2),
+            KL.Dropout(0.2, noise_shape=(None, 1, 1, 1)),
             KL.Reshape((-1, 4)),
             KL.Permute((2, 1)),
             KL.Conv1D(3, 2, padding="same"),

@@ -118,6 +118,7 @@ ROWS: dict[str, Row] = {
     "Cropping2D-asymmetric": Row(lambda: layers.Cropping2D(((2, 1), (0, 3))), (6, 5, 3)),
     "UpSampling2D-bilinear": Row(lambda: layers.UpSampling2D((2, 3), "bilinear"), (4, 5, 3)),
     "SpatialDropout2D": Row(lambda: layers.SpatialDropout2D(0.4), (5, 3, 8)),
+    "StochasticDepth": Row(lambda: layers.StochasticDepth(0.4), (5, 3, 8)),
     "GaussianNoise": Row(lambda: layers.GaussianNoise(0.3), (5, 3, 2)),
     "Softmax-channels-first": Row(lambda: layers.Softmax(axis=1), (5, 3, 2)),
     "Dropout": Row(lambda: layers.Dropout(0.4), (5, 3, 2)),

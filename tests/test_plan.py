@@ -89,6 +89,7 @@ NETWORKS = {
             L.MaxPool2D(3, 2, ceil_mode=True),
             L.Dense(5, activation="relu"),
             L.SpatialDropout2D(0.4),
+            L.StochasticDepth(0.3),
             L.UpSampling2D((2, 3), "bilinear"),
             L.Padding2D((1, 2), "edge"),
             L.GaussianNoise(0.3),

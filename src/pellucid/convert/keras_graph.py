@@ -286,7 +286,7 @@ class ConfigReader:
         if kind == "Merge":
             kind = _MERGES_1.get(str(given.pop("mode", "sum")), "Merge")
             given = {"axis": given.get("concat_axis", -1)} if kind == "Concatenate" else {}
-        row = row_of(kind)
+        row = row_of(kind, given)
         config = modern(row, given)
         first = config.pop("data_format", None) == "channels_first"
         values = self._ready(row, config, values, first=first)

@@ -249,13 +249,21 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]
 """Operations in a functional model, x + y and the like: the layer of Keras's that does the same, and its config."""
 
 
-def row_of(name: str) -> Row:
-    """The row of Keras's class of this name. Errors: ConfigError where there is none, Lambda among them."""
+def row_of(name: str, config: Mapping[str, Any] | None = None) -> Row:
+    """The row of Keras's class of this name; of several the one whose `fixed` the config says, where its other rows
+    have no such argument. Errors: ConfigError where there is none, Lambda among them."""
     if name in CODE:
         raise ConfigError(f"{name} holds a program, which is not run; write it as layers in Keras, and save again")
     if name not in BY_KERAS:
         raise unknown_name("layer of Keras", name, list(BY_KERAS))
-    return BY_KERAS[name]
+    usual, given = BY_KERAS[name], config or {}
+    others = (row for row in ROWS if row.keras == name and row.fixed and row.fixed.keys().isdisjoint(usual.arguments))
+    fits = (row for row in others if all(_plain(given.get(key)) == _plain(row.fixed[key]) for key in row.fixed))
+    return next(fits, usual)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def arguments_of(row: Row, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

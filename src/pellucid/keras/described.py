@@ -74,7 +74,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
         return made
     if "class_name" not in config or kind == "InputLayer":
         return layers.from_config({**given, "type": "Input" if kind == "InputLayer" else kind})
-    row = row_of(kind)
+    row = row_of(kind, given)
     own = modern(row, given)
     arguments, _ = arguments_of(row, own)
     kept = {name: own[name] for name in ("name", "trainable") if own.get(name) is not None}

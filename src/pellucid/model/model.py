@@ -128,7 +128,10 @@ class Model(Fitting, Shown):
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
         if not callable(print_fn):
             raise ConfigError(f"summary: print_fn must be a function of a text, got {shown(print_fn)}")
-        memory = "" if len(self.graph.outputs) > 1 else f"\n{self.memory(batch_size)}"  # which is of training, too
+        try:  # which is of training, too
+            memory = "" if len(self.graph.outputs) > 1 else f"\n{self.memory(batch_size)}"
+        except ConfigError as error:  # they are more than there is
+            memory = f"\n{error}"
         print_fn(f"{printable(self.name)}\n{self.outline()}{memory}")
 
     def save(self, path: str | Path | Inside) -> None:

@@ -103,7 +103,6 @@ def from_zoo(network: str, mode: str, x: Any, top: Top | None) -> Any:
             values[visit.number] = read[0]
             continue
         visit.layer.name = keras_layer(network, visit.layer.name)
-        values[visit.number] = call(
-            visit.layer, read[::-1] if isinstance(visit.layer, Add) else read
-        )  # as Keras has them
+        in_order = read[::-1] if isinstance(visit.layer, Add) else read  # as Keras's descriptions have them
+        values[visit.number] = call(visit.layer, in_order)
     return values[max(values)]
