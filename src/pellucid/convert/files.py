@@ -11,7 +11,7 @@ from pellucid._arguments import path_of
 from pellucid._progress import work_bar
 from pellucid.convert import architecture, json_network, keras_model
 from pellucid.convert.network import UNSAID, Read
-from pellucid.convert.onnx import file as onnx
+from pellucid.convert.onnx import network as onnx
 from pellucid.convert.published import choose
 from pellucid.convert.source import digests
 from pellucid.convert.weights import KNOWN, WHOSE, Imported

@@ -52,6 +52,7 @@ from pellucid.layers.pool import GlobalMaxPool1D as GlobalMaxPool1D
 from pellucid.layers.pool import GlobalMaxPool2D as GlobalMaxPool2D
 from pellucid.layers.pool import MaxPool1D as MaxPool1D
 from pellucid.layers.pool import MaxPool2D as MaxPool2D
+from pellucid.layers.power import Power as Power
 from pellucid.layers.radial import RBF as RBF
 from pellucid.layers.random_pictures import RandomBrightness as RandomBrightness
 from pellucid.layers.random_pictures import RandomContrast as RandomContrast

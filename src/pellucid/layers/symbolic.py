@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError, shown
-from pellucid.ops.geometry import LARGEST, Shape, number, whole
+from pellucid.ops.geometry import LARGEST, Shape, number
 
 if TYPE_CHECKING:
     from pellucid.layers.layer import Layer
@@ -17,7 +17,7 @@ _ORDER = itertools.count()
 
 class Symbolic:
     """What stands for a value: an `Input`, or what a layer gives that was called on one. x + y, x - y and x * y merge,
-    and so do a value and a number; x ** 2 is x * x.
+    and so do a value and a number. x ** 2 is x * x, another power a Power, and x / y is x * y ** -1.
 
     Shapes: sizes without the batch axis.
     """
@@ -44,12 +44,22 @@ class Symbolic:
 
     def __truediv__(self, other: object) -> Value:
         if isinstance(other, Symbolic):
-            raise ConfigError("a value / a value: no layer divides values; multiply by Activation(...) of one")
+            return self * other._power(-1)
         return self._scaled(1 / _number(other))
 
+    def __rtruediv__(self, other: object) -> Value:
+        return self._power(-1)._scaled(other)
+
     def __pow__(self, other: object) -> Value:
-        times = whole(other, "the power of a value", 16)
-        return self if times == 1 else self._merged("Multiply", *[self] * (times - 1))  # type: ignore[return-value]
+        power = number(other, "the power of a value", -LARGEST)
+        if power not in range(2, 17):
+            return self if power == 1 else self._power(power)  # type: ignore[return-value]
+        return self._merged("Multiply", *[self] * (int(power) - 1))
+
+    def _power(self, exponent: float) -> Value:
+        from pellucid.layers.power import Power
+
+        return call(Power(exponent), self)
 
     def __rsub__(self, other: object) -> Value:
         return self._scaled(-1, other)

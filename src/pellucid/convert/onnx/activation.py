@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import layers as L
+from pellucid.convert.onnx.merging import joined
 from pellucid.convert.onnx.reading import BATCH, Held, Inexpressible, Node, Reader
 from pellucid.convert.onnx.writing import Value, Writer
 from pellucid.errors import ConfigError
@@ -149,6 +150,12 @@ def write_prelu(writer: Writer, visit: Visit) -> Value:
     return replace(value, name=writer.node("PRelu", value.name, writer.array(alpha, "alpha")))
 
 
+def write_power(writer: Writer, visit: Visit) -> Value:
+    layer: Any = visit.layer
+    value = writer.reads(visit)[0]
+    return replace(value, name=writer.node("Pow", value.name, writer.array(layer.exponent, "exponent")))
+
+
 # Reading
 
 OURS = {operator: kind for kind, (operator, _) in KINDS.items()} | {"Gelu": "gelu", "Swish": "silu"}
@@ -190,7 +197,7 @@ def through(reader: Reader, held: Held, made: Callable[[], Layer]) -> Held:
 
 
 def read_clip(reader: Reader, node: Node) -> Held:
-    """min(max(x, low), high) by a ReLU of what is shifted."""
+    """min(max(x, low), high) by a ReLU of what is shifted; far bounds one after the other, as a shift would round."""
     held = node.held()
     low, high = (node.given(name, i) for i, name in enumerate(("min", "max"), 1))
     low, high = (None if each is None else float(np.asarray(each).reshape(-1)[0]) for each in (low, high))
@@ -198,14 +205,55 @@ def read_clip(reader: Reader, node: Node) -> Held:
     high = None if high is not None and high >= LARGEST else high
     if low is None and high is None:
         return held
-    if low is None:  # -relu(high - x) + high
-        held = through(reader, reader.scaled(held, -1.0, high), L.ReLU)
-        return reader.scaled(held, -1.0, high)
-    if high is not None and high <= low:
+    if low is not None and high is not None and high <= low:
         return reader.scaled(held, 0.0, high)
+    if high is not None and high >= 0 and (low is None or high - low > MAX_SHIFT):  # as it is from 0 to high, and below
+        held = through(reader, held, lambda: L.ReLU(high, negative_slope=1.0))
+        return read_clip(reader, replace(node, inputs=[held], attributes={} if low is None else {"min": low}))
+    if low is None or (high is None and low < 0):  # -min(-x, -low)
+        bound, held = (-high if low is None else -low), reader.scaled(held, -1.0, 0.0)  # type: ignore[operator]
+        side = "min" if low is None else "max"
+        return reader.scaled(read_clip(reader, replace(node, inputs=[held], attributes={side: bound})), -1.0, 0.0)
     held = reader.scaled(held, 1.0, -low) if low else held
     held = through(reader, held, lambda: L.ReLU(None if high is None else high - low))
     return reader.scaled(held, 1.0, low) if low else held
+
+
+MAX_SHIFT = 256
+
+
+def read_extreme(reader: Reader, node: Node) -> Held:
+    """The largest, or the smallest, of values; a constant of one number cuts them off as Clip does."""
+    values = [each for each in node.inputs if isinstance(each, Held)]
+    bounds = [float(np.reshape(each, -1)[0]) for each in node.inputs if each is not None and not isinstance(each, Held)]
+    if any(np.size(each) != 1 for each in node.inputs if not isinstance(each, Held)):
+        raise Inexpressible("a constant of several numbers")
+    largest = node.operator == "Max"
+    held = joined(reader, values, L.Maximum if largest else L.Minimum) if len(values) > 1 else values[0]
+    bound = {"min": max(bounds)} if bounds and largest else {"max": min(bounds)} if bounds else {}
+    return read_clip(reader, replace(node, inputs=[held], attributes=bound))
+
+
+def read_absolute(reader: Reader, node: Node) -> Held:
+    """max(x, -x)."""
+    held = node.held()
+    return joined(reader, [held, reader.scaled(held, -1.0, 0.0)], L.Maximum)
+
+
+def read_power(reader: Reader, node: Node) -> Held:
+    """x^p of a known p; the square root and the reciprocal among them."""
+    fixed = {"Sqrt": 0.5, "Reciprocal": -1.0}.get(node.operator)
+    exponent = np.asarray(node.constant(1)) if fixed is None else np.asarray(fixed)
+    if exponent.size != 1:
+        raise Inexpressible("several exponents")
+    return power(reader, node.held(), float(exponent.reshape(-1)[0]))
+
+
+def power(reader: Reader, held: Held, exponent: float) -> Held:
+    """x * x for a square."""
+    if exponent == 2:
+        return replace(held, value=reader.layer(L.Multiply, held.value, held.value))
+    return held if exponent == 1 else through(reader, held, lambda: L.Power(exponent))
 
 
 def read_thresholded(reader: Reader, node: Node) -> Held:

@@ -5,6 +5,7 @@ A shape is an array of objects, because the number of pictures in it is BATCH, w
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -91,6 +92,42 @@ def _divided(node: Node, a: Array, b: Array) -> Array:
     return np.asarray(a / b)
 
 
+def _reduced(function: Callable[..., Array]) -> Callable[..., Array]:
+    def fold(node: Node, x: Array, axes: Array | None = None) -> Array:
+        given = node.attributes.get("axes", axes)
+        over = None if given is None or not np.size(given) else tuple(int(axis) for axis in np.reshape(given, -1))
+        if over is None and node.attributes.get("noop_with_empty_axes", 0):
+            return x
+        return np.asarray(function(x, axis=over, keepdims=bool(node.attributes.get("keepdims", 1))))
+
+    return fold
+
+
+def _clipped(node: Node, x: Array, *bounds: Array) -> Array:
+    low, high = (node.given(name, i) for i, name in enumerate(("min", "max"), 1))
+    return np.clip(x, low, high)
+
+
+def _range(node: Node, *given: Array) -> Array:
+    start, stop, step = (each.reshape(-1)[0] for each in given)
+    _sizes(np.array([max(math.ceil((stop - start) / step), 0)]))
+    return np.arange(start, stop, step)
+
+
+def _normalized(node: Node, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> Array:
+    """Batch norm of weights, as networks have them that standardise their kernels."""
+    over, shape = tuple(axis for axis in range(x.ndim) if axis != 1), (-1, *[1] * (x.ndim - 2))
+    if node.attributes.get("training_mode", 0):
+        mean, variance = x.mean(over), x.var(over)
+    factor = scale / np.sqrt(variance + node.attributes.get("epsilon", 1e-5))
+    return np.asarray((x - mean.reshape(shape)) * factor.reshape(shape) + offset.reshape(shape), x.dtype)
+
+
+def _tiled(node: Node, x: Array, times: Array) -> Array:
+    _sizes(np.array([size * int(n) for size, n in zip(x.shape, times, strict=True)]))
+    return np.tile(x, [int(n) for n in times])
+
+
 FOLDED: dict[str, Callable[..., Array]] = {
     "Identity": lambda node, x: x,
     "Cast": _cast,
@@ -114,10 +151,28 @@ FOLDED: dict[str, Callable[..., Array]] = {
     "Ceil": lambda node, x: np.ceil(x),
     "Equal": lambda node, a, b: np.asarray(a == b),
     "Where": lambda node, which, a, b: np.asarray(np.where(which, a, b)),
-    "ReduceProd": lambda node, x, axes=None: np.asarray(np.prod(x)),
+    "Abs": lambda node, x: np.abs(x),
+    "Reciprocal": lambda node, x: 1 / x,
+    "Exp": lambda node, x: np.exp(x),
+    "Log": lambda node, x: np.log(x),
+    "Max": lambda node, *each: np.asarray(functools.reduce(np.maximum, each)),
+    "Min": lambda node, *each: np.asarray(functools.reduce(np.minimum, each)),
+    "Clip": _clipped,
+    "BatchNormalization": _normalized,
+    "Range": _range,
+    "Tile": _tiled,
+    "ReduceProd": _reduced(np.prod),
+    "ReduceSum": _reduced(np.sum),
+    "ReduceMean": _reduced(np.mean),
+    "ReduceMax": _reduced(np.max),
+    "ReduceMin": _reduced(np.min),
+    "ReduceL2": _reduced(lambda x, **over: np.sqrt(np.square(x).sum(**over))),
     "MatMul": lambda node, a, b: a @ b,
 }
 """By operator, of known inputs."""
+
+
+_BROADCAST = ("Add", "Sub", "Mul", "Div", "Pow", "Where", "Equal", "Max", "Min", "Clip")
 
 
 def folded(node: Node) -> Array | None:
@@ -132,7 +187,7 @@ def folded(node: Node) -> Array | None:
     try:
         arrays = [np.asarray(each) for each in node.inputs if each is not None]
         _sizes(np.array([sum(array.size for array in arrays)]))
-        if node.operator in ("Add", "Sub", "Mul", "Div", "Pow", "Where", "Equal"):
+        if node.operator in _BROADCAST:
             _sizes(np.array(np.broadcast_shapes(*(array.shape for array in arrays))))
         with np.errstate(all="ignore"):
             return np.asarray(FOLDED[node.operator](node, *arrays))

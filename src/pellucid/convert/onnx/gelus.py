@@ -1,4 +1,4 @@
-"""GELU where a file spells it out: x / 2 * (1 + erf(x / sqrt 2)), which came before there was an operator for it."""
+"""GELU where a file spells it out: x / 2 * (1 + erf(x / sqrt 2)), or x / 2 * erfc(-x / sqrt 2) as TensorFlow does."""
 
 from __future__ import annotations
 
@@ -35,17 +35,26 @@ def gelus(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> dict[str, str]:
 
     found: dict[str, str] = {}
     for node in nodes:
-        if node.op_type != "Erf":
+        if node.op_type not in ("Erf", "Erfc"):
             continue
         inner = parts(node.input[0], ("Div", "Mul"))
         behind = readers.get(node.output[0], [])
-        if inner is None or len(behind) != 1 or parts(behind[0].output[0], ("Add",)) != (node.output[0], 1.0):
+        if inner is None or len(behind) != 1:
             continue
         x, number = inner
+        if node.op_type == "Erfc":  # 1 + erf(z) = erfc(-z)
+            negated = makers.get(x)
+            if negated is None or negated.op_type != "Neg":
+                continue
+            x, end = negated.input[0], node
+        elif parts(behind[0].output[0], ("Add",)) == (node.output[0], 1.0):
+            end = behind[0]
+        else:
+            continue
         factor = 1 / number if makers[node.input[0]].op_type == "Div" and number else number
         if not math.isclose(factor, math.sqrt(0.5), rel_tol=1e-4):
             continue
-        name, by_x, by_half = behind[0].output[0], False, False
+        name, by_x, by_half = end.output[0], False, False
         while len(readers.get(name, [])) == 1 and not (by_x and by_half) and readers[name][0].op_type == "Mul":
             product = readers[name][0]
             other = product.input[0] if product.input[1] == name else product.input[1]

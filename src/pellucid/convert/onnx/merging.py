@@ -77,28 +77,20 @@ def read_sum(reader: Reader, node: Node) -> Held:
     return reader.scaled(whole, 1.0, offset)
 
 
-def read_extreme(reader: Reader, node: Node) -> Held:
-    """The largest, or the smallest, of values."""
-    values = [node.held(i) for i in range(len(node.inputs))]
-    kind = L.Maximum if node.operator == "Max" else L.Minimum
-    return joined(reader, values, kind) if len(values) > 1 else values[0]
-
-
 def read_product(reader: Reader, node: Node) -> Held:
-    """A product of two; Div by what is known."""
+    """A product of two; a quotient is one with the reciprocal."""
     first, second = node.inputs
-    if isinstance(first, Held) and isinstance(second, Held):
-        if node.operator == "Div":
-            raise Inexpressible("a quotient of two values")
-        return joined(reader, [first, second], L.Multiply)
-    held = first if isinstance(first, Held) else node.held(1)
-    factor = np.asarray(second if held is first else first, np.float64)
-    if node.operator == "Div":
-        if held is not first:
-            raise Inexpressible("a quotient with the value below")
+    if node.operator == "Div" and isinstance(second, Held):
+        second = replace(second, value=reader.layer(lambda: L.Power(-1), second.value))
+    elif node.operator == "Div":
         with np.errstate(divide="ignore"):
-            factor = 1 / factor
-    return reader.scaled(held, factor, 0.0)
+            second = 1 / np.asarray(second, np.float64)
+    if isinstance(first, Held) and isinstance(second, Held):
+        return joined(reader, [first, second], L.Multiply)
+    held, factor = (first, second) if isinstance(first, Held) else (second, first)
+    if not isinstance(held, Held):
+        raise Inexpressible("two constants")
+    return reader.scaled(held, np.asarray(factor, np.float64), 0.0)
 
 
 def joined(reader: Reader, values: list[Held], kind: type[Layer]) -> Held:

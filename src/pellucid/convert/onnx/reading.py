@@ -202,8 +202,11 @@ class Reader:
         if len(shape) > held.rank or (len(shape) == held.rank and shape[0] != 1):
             raise Inexpressible("a constant with a number for each picture of a batch")
         shape = (1,) * (held.rank - len(shape)) + shape
-        if any(size not in (1, own) for size, own in zip(shape[1:], held.sizes, strict=True)):
-            raise Inexpressible("a constant that is larger than the tensor")
+        for axis, (size, own) in enumerate(zip(shape[1:], held.sizes, strict=True), 1):
+            if own == 1 < size:
+                held = self.mixed(held, axis, np.ones((1, size), np.float32))
+            elif size not in (1, own):
+                raise Inexpressible("a constant that is larger than the tensor")
         if math.prod(shape) == 1:
             values = [float(each.reshape(-1)[0]) for each in (scale, offset)]
             return replace(held, value=self.rescaled(held.value, *values))

@@ -264,6 +264,20 @@ def taken(reader: Reader, held: Held, axis: int, places: list[int]) -> Held:
     return reader.mixed(held, axis, matrix)
 
 
+def read_repeated(reader: Reader, node: Node) -> Held:
+    """A tensor several times behind itself along an axis; an axis of one place as often as is asked for."""
+    held, given = node.held(), [int(size) if size is not BATCH else 1 for size in np.reshape(node.constant(1), -1)]
+    given = [1] * (held.rank - len(given)) + given
+    if len(given) > held.rank or given[0] not in (1, *((-1,) if node.operator == "Expand" else ())):
+        raise Inexpressible("along the batch, or more axes")
+    for axis, (size, wanted) in enumerate(zip(held.sizes, given[1:], strict=True), 1):
+        times = wanted if node.operator == "Tile" or size == 1 else 1
+        if times > 1:
+            expect_side(size * times)
+            held = reader.mixed(held, axis, np.tile(np.eye(size, dtype=np.float32), (1, times)))
+    return held
+
+
 def read_split(reader: Reader, node: Node) -> list[Held]:
     held = node.held()
     axis = held.axis(int(node.attributes.get("axis", 0)))

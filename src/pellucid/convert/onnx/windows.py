@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import layers as L
-from pellucid.convert.onnx.activation import activated
+from pellucid.convert.onnx.activation import activated, power, read_absolute
 from pellucid.convert.onnx.reading import Held, Inexpressible, Node, Reader
 from pellucid.convert.onnx.writing import Value, Writer, vector
 from pellucid.layers.graph import Visit
@@ -295,13 +295,26 @@ def read_global_pool(reader: Reader, node: Node) -> Held:
     return reduced(reader, node.held(), list(range(2, node.held().rank)), True, node.operator == "GlobalMaxPool")
 
 
+REDUCTIONS = tuple(f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2"))
+
+
 def read_reduced(reader: Reader, node: Node) -> Held:
-    held = node.held()
-    axes = node.numbers("axes", 1)
-    if axes is None:
+    """A sum is the mean as often as there are numbers; the smallest the largest of what is negated."""
+    held, axes = node.held(), node.numbers("axes", 1)
+    if not axes:
         raise Inexpressible("over the batch")
-    keep = bool(node.attributes.get("keepdims", 1))
-    return reduced(reader, held, [held.axis(axis) for axis in axes], keep, node.operator == "ReduceMax")
+    kind, over = node.operator.removeprefix("Reduce"), [held.axis(axis) for axis in axes]
+    if kind in ("SumSquare", "L2"):
+        held = power(reader, held, 2)
+    elif kind == "L1":
+        held = read_absolute(reader, node)
+    sign = -1.0 if kind == "Min" else 1.0
+    held = held if sign == 1 else reader.scaled(held, sign, 0.0)
+    found = reduced(reader, held, over, bool(node.attributes.get("keepdims", 1)), kind in ("Max", "Min"))
+    if kind in ("Sum", "SumSquare", "L1", "L2"):
+        sign = float(math.prod(held.sizes[axis - 1] for axis in over))
+    found = found if sign == 1 else reader.scaled(found, sign, 0.0)
+    return power(reader, found, 0.5) if kind == "L2" else found
 
 
 def reduced(reader: Reader, held: Held, axes: list[int], keep: bool, largest: bool) -> Held:

@@ -341,6 +341,7 @@ ROWS: dict[type[Layer], Row] = {
     layers.RepeatVector: lambda layer, visit: Written((f"{{x}}[:, :, None].repeat(1, 1, {layer.n})",)),
     layers.UnitNormalization: _unit,
     layers.RMSNorm: _rms_norm,
+    layers.Power: lambda layer, visit: Written((f"{{x}} ** {layer.exponent!r}",)),
     layers.Dot: _dot,
 }
 """By class; a class that is not here has the row of the nearest it is made from."""
