@@ -137,7 +137,7 @@ SMALL: dict[str, Any] = {
     ],
     "more series": [
         *(L.Input((6,)), L.RepeatVector(7), L.SeparableConv1D(4, 3, depth_multiplier=2), L.RMSNorm()),
-        *(L.Conv1DTranspose(3, 3, 2, "same"), L.Conv1DTranspose(4, 2, 3, (1, 2)), L.UnitNormalization()),
+        *(L.Conv1DTranspose(3, 3, 2, "same"), L.Conv1DTranspose(4, 2, 3, (1, 2)), L.UnitNormalization(), L.Power(3)),
         *(L.DepthwiseConv1D(3, 2, (1, 0), 2, dilation_rate=2), L.GlobalMaxPool1D(keepdims=True), L.Flatten()),
     ],
     "row": [

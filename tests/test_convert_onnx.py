@@ -143,7 +143,39 @@ def rows() -> dict[str, tuple[tuple[int, ...], Made, int]]:
         mirrored = g("Pad", "x", row(0, 0, 2, 1, 0, 0, 1, 3), mode="reflect")
         return g("Pad", mirrored, row(0, 1, -1, 0, 0, 0, 0, 2), scalar(0.5))
 
+    def lengths(g: Graph) -> str:
+        """What PyTorch writes for normalize(x), and TensorFlow for its l2_normalize."""
+        length = g("Expand", g("Clip", g("ReduceL2", "x", row(1), keepdims=1), scalar(1e-12)), row(1, 4, 3, 5))
+        squares = g("ReduceSum", g("Mul", "x", "x"), row(1), keepdims=1)
+        inverse = g("Min", g("Div", scalar(1), g("Sqrt", squares)), scalar(1e6))
+        return g("Sub", g("Div", "x", length), g("Mul", g("Mul", "x", inverse), scalar(3)))
+
+    def standardised(g: Graph) -> str:
+        """Kernels that a network standardises itself, as those without batch norm do."""
+        kernel = g.random(5, 4, 3, 3)
+        centred = g("Sub", kernel, g("ReduceMean", kernel, row(1, 2, 3), keepdims=1))
+        deviation = g("Sqrt", g("ReduceMean", g("Mul", centred, centred), row(1, 2, 3), keepdims=1))
+        return g("Conv", "x", g("Div", centred, g("Max", deviation, scalar(1e-4))))
+
+    def reductions(g: Graph) -> str:
+        kinds = ("ReduceMin", "ReduceSum", "ReduceL1", "ReduceSumSquare", "ReduceMax")
+        return g("Concat", *(g(kind, "x", row(2, 3), keepdims=0) for kind in kinds), axis=1)
+
+    def read_twice(g: Graph) -> str:
+        """A scaled value that is read before and behind another scaling."""
+        y = g("Mul", "x", scalar(2))
+        return g("Add", g("Relu", g("Mul", y, scalar(3))), g("Abs", y))
+
     return {
+        "lengths": ((4, 3, 5), lengths, 18),
+        "kernels made from kernels": ((4, 3, 5), standardised, 18),
+        "reductions": ((4, 3, 5), reductions, 18),
+        "a value read twice": ((4, 3, 5), read_twice, 18),
+        "powers": ((4, 3), lambda g: g("Pow", g("Pow", "x", scalar(2)), scalar(-0.5)), 18),
+        "far bounds": ((4, 3), lambda g: g("Clip", g("Max", "x", scalar(-1e7)), scalar(-1e7), scalar(1e7)), 18),
+        "bounds on one side": ((4, 3), lambda g: g("Min", g("Max", "x", scalar(-0.3)), scalar(-0.1)), 18),
+        "repeated": ((4, 3, 1), lambda g: g("Tile", g("Expand", "x", row(1, 4, 3, 5)), row(1, 1, 2, 1)), 18),
+        "a constant larger than the tensor": ((4, 1, 1), lambda g: g("Mul", "x", g.random(4, 3, 5)), 18),
         "flatten by shapes": ((4, 2, 5), view, 11),
         "squeeze and excite": ((4, 3, 5), squeeze_excite, 18),
         "channel shuffle": ((6, 4, 5), shuffled, 18),
@@ -235,6 +267,48 @@ def test_what_came_in_is_judged_by_the_command(tmp_path: Path, command: Command)
         assert status == 0, err
         found.append(json.loads(text)["accuracy"])
     assert 0 <= found[0] == found[1] <= 1
+
+
+def test_several_inputs_and_names_come_in(tmp_path: Path) -> None:
+    rng, info = np.random.default_rng(2), helper.make_tensor_value_info
+    arrays = {"k": rng.normal(size=(4, 3, 3, 3)), "d": rng.normal(size=(5, 4)), "e": rng.normal(size=(4, 2))}
+    nodes = [
+        helper.make_node("Conv", ["pixels", "k"], ["c"], "first/Conv", pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["c"], ["p"], "pool"),
+        helper.make_node("Flatten", ["p"], ["f"], "flat"),
+        helper.make_node("MatMul", ["known:0", "d"], ["g"], "gate"),
+        helper.make_node("Mul", ["f", "g"], ["m"], "both"),
+        helper.make_node("MatMul", ["m", "e"], ["kind"], "last"),
+        helper.make_node("Tanh", ["m"], ["12"], "side"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [info("pixels", 1, ["N", 3, 4, 5]), info("known:0", 1, ["N", 5])],
+        [info("kind", 1, None), info("12", 1, None)],
+        [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    data = bytes(model.SerializeToString())
+    pixels, known = (rng.normal(size=(2, *shape)).astype(np.float32) for shape in ((3, 4, 5), (5,)))
+    expected = run.session(data).run(None, {"pixels": pixels, "known:0": known})
+    back = load(data, tmp_path)
+    found = back.predict({"pixels": as_ours(pixels), "known_0": known})
+    assert all(run.apart(one, other) < BOUND for one, other in zip(found, expected, strict=True))
+    assert [back.graph.nodes[number].layer.name for number in back.graph.outputs] == ["kind", "side"]
+    again = run.session(to_bytes(back, "float32"))
+    assert [each.name for each in again.get_inputs()] == ["pixels", "known_0"]
+    assert [each.name for each in again.get_outputs()] == ["kind", "side"]
+
+
+@pytest.mark.parametrize("ending", ["onnx", "keras", "h5"])
+def test_the_name_of_a_single_input_is_kept(ending: str, tmp_path: Path) -> None:
+    inputs = layers.Input((4, 5, 3), name="photo")
+    model = Model(inputs, layers.Dense(2, name="kind")(layers.Flatten(name="flat")(inputs)), "net")
+    model.save(tmp_path / f"m.{ending}")
+    back = pellucid.load(tmp_path / f"m.{ending}")
+    assert back.input_name == "photo"
+    assert [layer.name for layer in back.layers if layer.role != "rescaling"] == ["flat", "kind"]
 
 
 def test_scaling_and_classes_come_back(tmp_path: Path, command: Command) -> None:

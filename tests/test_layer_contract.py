@@ -137,6 +137,8 @@ ROWS: dict[str, Row] = {
     "LayerNorm-rows": Row(lambda: layers.LayerNorm(center=False), (7,)),
     "LayerNorm-whole": Row(lambda: layers.LayerNorm((1, 2, 3), 1e-2, scale=False), (4, 3, 2)),
     "RMSNorm-whole": Row(lambda: layers.RMSNorm((1, 2, 3), 1e-2), (4, 3, 2)),
+    "Power-cube": Row(lambda: layers.Power(3), (4, 3, 2)),
+    "Power-reciprocal": Row(lambda: layers.Power(-1.0), (4, 3, 2)),
     "UnitNormalization-rows": Row(lambda: layers.UnitNormalization((1, 3)), (4, 3, 2)),
     "GroupNorm": Row(lambda: layers.GroupNorm(3), (5, 4, 6)),
     "GroupNorm-each": Row(lambda: layers.GroupNorm(-1, center=False, scale=False), (5, 4, 3)),

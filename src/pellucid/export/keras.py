@@ -22,7 +22,7 @@ from pellucid.convert.keras_layers import config_of
 from pellucid.convert.keras_values import REGISTERED, class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
 from pellucid.export.keras_module import beside
-from pellucid.export.keras_parts import INPUT_NAME, Part, inputs_of, parts_of
+from pellucid.export.keras_parts import Part, inputs_of, parts_of
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -87,15 +87,13 @@ def _content(model: Model) -> tuple[dict[str, Any], list[Part], dict[str, Any]]:
     with model.turns.taken():
         parts, ends = parts_of(model)
         parts = _as_keras_orders(parts, ends)
-        in_row = model.reads is None and all(part.is_first and part.reads == (i,) for part, i in _neighbours(parts))
+        in_row = model.reads is None and all(
+            part.is_first and part.reads == (before,)
+            for part, before in zip(parts, [*inputs_of(model), *(part.name for part in parts)], strict=False)
+        )
         config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
         config |= _training(model)
     return config, parts, {"class_names": None if model.class_names is None else list(model.class_names)}
-
-
-def _neighbours(parts: Sequence[Part]) -> list[tuple[Part, str]]:
-    """Each with the name of the one before."""
-    return list(zip(parts, [INPUT_NAME, *(part.name for part in parts)], strict=False))
 
 
 def _as_keras_orders(parts: Sequence[Part], ends: Sequence[str]) -> list[Part]:

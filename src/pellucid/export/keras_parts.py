@@ -61,14 +61,15 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     Errors: ConfigError for a layer that Keras cannot express.
     """
     parts: list[Part] = []
-    names: dict[int, str] = {INPUT: INPUT_NAME}
+    (source, *_) = inputs_of(model)
+    names: dict[int, str] = {INPUT: source}
     shared: dict[tuple[int, str], Part] = {}
     inputs = model.graph.parts
     positive: set[int] = set()
     first = scaling_of(model)
     if first is not None:
         names[INPUT] = _free("rescaling", {layer.name for layer in model.layers})
-        parts.append(Part(names[INPUT], first, (), (INPUT_NAME,), model.input_shape))
+        parts.append(Part(names[INPUT], first, (), (source,), model.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
         if visit.number in inputs:
@@ -113,7 +114,8 @@ def _expect_same(before: Part, part: Part) -> None:
 
 def inputs_of(model: Model) -> dict[str, Shape]:
     """What goes in, by name, and its shape."""
-    return {part.name: part.target_shape for part in model.graph.parts.values()} or {INPUT_NAME: model.input_shape}
+    several = {part.name: part.target_shape for part in model.graph.parts.values()}
+    return several or {_free(model.input_name or INPUT_NAME, {layer.name for layer in model.layers}): model.input_shape}
 
 
 def _not_negative(layer: Layer) -> bool:

@@ -31,7 +31,7 @@ KINDS = ("uint8", "float32")
 def to_onnx(model: Model, path: str | Path, *, pictures: str | None = None) -> None:
     """Write the model as an .onnx file.
 
-    The graph takes what `predict` takes: `pictures` (N,H,W,C), or each of several inputs under its name, and gives
+    The graph takes what `predict` takes: `pictures` (N,H,W,C), or each input that has a name under that, and gives
     `answers`, or an output by the name of each layer that answers. pictures: "uint8", scaled inside as the model's
     preprocessing says, or "float32", taken as they are; None: what it was trained on, uint8 where nothing is said.
     metadata_props: class_names (a JSON list), preprocessing (JSON: scale, mean, std, size, resize rule).
@@ -66,7 +66,7 @@ def _proto(onnx: Any, model: Model, kind: str) -> Any:
     helper, types = onnx.helper, onnx.TensorProto
     parts = model.graph.parts
     given = {number: (part.name, part.target_shape) for number, part in parts.items()}
-    given = given or {INPUT: (PICTURES, model.input_shape)}
+    given = given or {INPUT: (model.input_name or PICTURES, model.input_shape)}
     values = {number: Value(name, shape, channels_last(len(shape))) for number, (name, shape) in given.items()}
     writer = Writer(values)
     if kind == "uint8":
@@ -120,7 +120,7 @@ def _answers(writer: Writer, model: Model) -> dict[str, Shape]:
     for number in numbers:
         layer = model.graph.nodes[number].layer
         value = writer.as_ours(writer.values[number])
-        writer.prefix = name = ANSWERS if len(numbers) == 1 else layer.name
+        writer.prefix = name = writer.name(ANSWERS) if len(numbers) == 1 else layer.name
         writer.node("Identity", value.name, output=name)
         shapes[name] = value.shape
     return shapes

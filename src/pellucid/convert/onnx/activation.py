@@ -225,9 +225,10 @@ MAX_SHIFT = 256
 def read_extreme(reader: Reader, node: Node) -> Held:
     """The largest, or the smallest, of values; a constant of one number cuts them off as Clip does."""
     values = [each for each in node.inputs if isinstance(each, Held)]
-    bounds = [float(np.reshape(each, -1)[0]) for each in node.inputs if each is not None and not isinstance(each, Held)]
-    if any(np.size(each) != 1 for each in node.inputs if not isinstance(each, Held)):
+    known = [np.asarray(each) for each in node.inputs if each is not None and not isinstance(each, Held)]
+    if any(each.size != 1 for each in known):
         raise Inexpressible("a constant of several numbers")
+    bounds = [float(each.reshape(-1)[0]) for each in known]
     largest = node.operator == "Max"
     held = joined(reader, values, L.Maximum if largest else L.Minimum) if len(values) > 1 else values[0]
     bound = {"min": max(bounds)} if bounds and largest else {"max": min(bounds)} if bounds else {}
