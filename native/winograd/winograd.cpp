@@ -106,7 +106,8 @@ struct Transformed {
     int64_t depth, chunks;  // of a block of input channels; such blocks
     int64_t panels;
     int64_t point, block, size;  // floats between points and blocks; of a group's U
-    bool stored;                 // whether all of it is, before anything else
+    bool stored;                 // whether all of it is read from where it was made before anything else
+    bool made;                   // whether it is made, for these pictures or fewer
 };
 
 template <typename F>
@@ -120,9 +121,13 @@ Transformed transformed_of(const Work& w, int64_t groups) {
     t.block = t.point * F::points;
     t.size = t.panels * t.chunks * t.block;
     // For one block of tiles a large one is made anew each time: it costs a few percent, and from memory it would come
-    // larger than the kernel. A step that was built for more tiles has it stored in vain.
+    // larger than the kernel. A step runs with fewer pictures than it was built for, too, whose tiles may be too few for
+    // that: then it is made, and with more tiles not read.
     const bool one_block = total_tiles(w) >= kWorthMaking && total_tiles(w) <= kDeepTiles;
-    t.stored = groups * t.size * 4 <= (one_block ? kStoredForBlock : kStoredBytes);
+    const bool too_few = w.windows.N > 1 && w.windows.down * w.windows.across < kWorthMaking;
+    const int64_t bytes = groups * t.size * 4;
+    t.stored = bytes <= (one_block ? kStoredForBlock : kStoredBytes);
+    t.made = t.stored || (too_few && bytes <= kStoredBytes);
     return t;
 }
 
@@ -259,14 +264,14 @@ Work cut_work(const Arguments& a, int64_t g) {  // into tiles
     return w;
 }
 
-// U of all groups, where it is stored.
+// U of all groups, where it is made.
 template <typename Arguments>
 void lay_kernel(const Arguments& a, Memory& memory, bool fill) {
     with_tiles(a, [&](auto f) {
         using F = decltype(f);
         const Transformed t = transformed_of<F>(cut_work<F>(a, 0), a.GROUPS);
-        float* const u = memory.take<float>(t.stored ? a.GROUPS * t.size : 0);
-        if (!fill || !t.stored) return;
+        float* const u = memory.take<float>(t.made ? a.GROUPS * t.size : 0);
+        if (!fill || !t.made) return;
         const int64_t blocks = t.panels * t.chunks;
         parallel_for(a.GROUPS * blocks, double(a.GROUPS * t.size), [&](int64_t task, Arena& arena) {
             float* taps;
