@@ -47,6 +47,7 @@ SHAPES = (
     Conv("many-pictures", (40, 9, 9, 12), (3, 3), 20, padding=SAME3),
     Conv("many-pictures-wide", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
     Conv("many-pictures-deep", (30, 8, 9, 208), (3, 3), 200, padding=SAME3),
+    Conv("many-pictures-of-a-tile", (32, 4, 3, 136), (3, 3), 144, padding=SAME3),
 )
 NAMED = [c for c in CONVS if c.winograd]
 
@@ -196,7 +197,9 @@ def test_bias_and_activation_ride_on_the_way_out(algorithm: str, kind: str) -> N
 
 @pytest.mark.parametrize("algorithm", WINOGRAD)
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("name", ["many-pictures", "many-pictures-wide", "many-pictures-deep"])
+@pytest.mark.parametrize(
+    "name", ["many-pictures", "many-pictures-wide", "many-pictures-deep", "many-pictures-of-a-tile"]
+)
 def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, op: str, algorithm: str) -> None:
     c = next(shape for shape in SHAPES if shape.name == name)
     args, options = builds(c)[op](np.random.default_rng(2))
@@ -214,10 +217,11 @@ def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, o
     whole, small = np.full((2, *result(c, op)), np.nan, np.float32)
     if op != "conv2d_backward_kernel":
         small = small[:3]
-    large = native.Program([step_of(op, args, options, whole, algorithm)])
-    large.run(3)
     native.run(step_of(op, tuple(fewer), options, small, algorithm))
-    np.testing.assert_array_equal(whole[: len(small)], small)
+    for fixed in (True, False):
+        large = native.Program([step_of(op, args, options, whole, algorithm)], fixed_weights=fixed)
+        large.run(3)
+        np.testing.assert_array_equal(whole[: len(small)], small)
     large.run(0)
     if op != "conv2d_backward_kernel":
         assert np.isnan(whole[3:]).all(), "wrote past the batch"
