@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError, DataError
 from pellucid.keras import Model, layers, losses, optimizers
 from pellucid.keras import backend as K
 from pellucid.keras import tensorflow as tf
@@ -70,7 +70,7 @@ def test_a_layer_called_twice_on_one_value_gives_one_value() -> None:
 
 def test_what_has_no_row_for_each_picture_goes_into_no_layer() -> None:
     picture, _, out = network()
-    with pytest.raises(ShapeError, match="no row for each picture"):
+    with pytest.raises(DataError, match="no row for each picture"):
         layers.Dense(2)(K.mean(out))
     with pytest.raises(ConfigError, match="add_loss takes what is calculated of this network's values"):
         Model(picture, out).add_loss(1.0)

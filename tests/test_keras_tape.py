@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pellucid import keras
-from pellucid.errors import CheckpointError, ConfigError, ShapeError
+from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.keras import layers, ops
 from pellucid.keras import tensorflow as tf
 
@@ -222,7 +222,7 @@ def test_a_networks_values_are_calculated_with() -> None:
     model.compile("adam", SCORES)
     losses = model.fit(X, Y, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    with pytest.raises(ShapeError, match="no row for each picture"):
+    with pytest.raises(DataError, match="no row for each picture"):
         keras.layers.Dense(2)(ops.mean(inputs, axis=0))
 
 

@@ -118,6 +118,9 @@ class Variable(NDArrayOperatorsMixin):
         return np.array(self.array, dtype) if copy else np.asarray(self.array, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        later = next((each.calculated for each in inputs if hasattr(each, "calculated")), None)
+        if later is not None:  # beside what has no numbers yet it stays a variable
+            return later(ufunc, inputs, {})
         return getattr(ufunc, method)(*map(_read, inputs), **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:

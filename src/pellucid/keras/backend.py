@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from pellucid.autodiff import Variable
 from pellucid.errors import ConfigError, shown
 from pellucid.keras.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
+from pellucid.keras.deferred import Placeholder, evaluated, slopes
 from pellucid.keras.functions import clip, concatenate, ones, zeros
 from pellucid.keras.losses import categorical_crossentropy, sparse_categorical_crossentropy
 from pellucid.keras.random import normal as random_normal
 from pellucid.keras.random import uniform as random_uniform
-from pellucid.keras.tensor import tensor
+from pellucid.keras.tensor import Calculated, tensor
 from pellucid.keras.tensorflow import (
     cast,
     expand_dims,
@@ -30,6 +32,7 @@ from pellucid.keras.tensorflow import (
     where,
     zeros_like,
 )
+from pellucid.keras.tensorflow.convolution import conv2d
 from pellucid.keras.tensorflow.math import (
     abs,
     cos,
@@ -81,6 +84,7 @@ __all__ = [
     "argmax",
     "argmin",
     "backend",
+    "batch_dot",
     "batch_flatten",
     "binary_crossentropy",
     "cast",
@@ -90,12 +94,15 @@ __all__ = [
     "clip",
     "concatenate",
     "constant",
+    "conv1d",
+    "conv2d",
     "cos",
     "cumsum",
     "dot",
     "elu",
     "epsilon",
     "equal",
+    "eval",
     "exp",
     "expand_dims",
     "flatten",
@@ -103,6 +110,7 @@ __all__ = [
     "function",
     "gather",
     "get_value",
+    "gradients",
     "greater",
     "greater_equal",
     "hard_sigmoid",
@@ -121,12 +129,14 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "moving_average_update",
     "ndim",
     "not_equal",
     "one_hot",
     "ones",
     "ones_like",
     "permute_dimensions",
+    "placeholder",
     "pow",
     "prod",
     "random_normal",
@@ -161,6 +171,9 @@ __all__ = [
     "tanh",
     "tile",
     "transpose",
+    "update",
+    "update_add",
+    "update_sub",
     "var",
     "variable",
     "zeros",
@@ -169,24 +182,94 @@ __all__ = [
 
 
 def function(inputs: Sequence[Any], outputs: Any, updates: Any = None, **more: Any) -> Callable[..., Any]:
-    """A function of arrays that gives what these values of a network are for them; `learning_phase()` among the inputs
-    is left out.
+    """A function of arrays that gives what these values are for them: of a network, or what is calculated from such.
 
-    Errors: ConfigError for updates.
+    inputs: values and placeholders; `learning_phase()` among them says whether layers learn. updates: what `update` and
+    `optimizer.get_updates` gave, done after the outputs.
     """
-    from pellucid.keras.models import Model
-
-    if updates:
-        raise ConfigError("K.function(updates=...) is not here; optimizers and fit change weights")
-    places = [number for number, value in enumerate(inputs) if is_symbolic(value)]
-    model = Model([inputs[number] for number in places], outputs)
+    several = isinstance(outputs, list | tuple)
+    wanted, later = list(outputs) if several else [outputs], list(updates or ())
 
     def calculated(given: Sequence[Any]) -> Any:
-        arrays = [np.asarray(given[number]) for number in places]
-        answers = model.predict(arrays[0] if len(arrays) == 1 else arrays, verbose=0)
-        return answers if isinstance(answers, list) or not isinstance(outputs, list | tuple) else [answers]
+        values = [isinstance(value, Calculated) for value in inputs]
+        fed = [(value, array) for value, array, one in zip(inputs, given, values, strict=True) if one]
+        learns = builtins.any(bool(array) for array, one in zip(given, values, strict=True) if not one)
+        reads = [value for _, *new in later for value in new]
+        found = evaluated([*wanted, *reads], fed, learns)
+        rest = iter(found[len(wanted) :])
+        for change, *new in later:
+            change(*(next(rest) for _ in new))
+        return found[: len(wanted)] if several else found[0]
 
     return calculated
+
+
+def placeholder(shape: Any = None, ndim: int | None = None, dtype: Any = None, **more: Any) -> Any:
+    """What `function` is given numbers for. Shapes: with the batch axis; None for sizes that are not known."""
+    return Placeholder([None] * int(ndim or 0) if shape is None else shape)
+
+
+def gradients(loss: Any, variables: Any) -> Any:
+    """The gradient of the sum of a loss for each of these: values of a network, placeholders, variables.
+
+    Errors: ConfigError where the loss does not come from one.
+    """
+    return slopes(loss, variables)
+
+
+def eval(x: Any) -> Any:
+    """The numbers of a variable, or of what needs none to be calculated."""
+    return evaluated([x])[0] if isinstance(x, Calculated) else get_value(x)
+
+
+def update(x: Any, new_x: Any) -> Any:
+    """Give a variable a value: at once, or as one of the updates of `function` where that is yet to be calculated."""
+    return (x.assign, new_x) if isinstance(new_x, Calculated) else x.assign(new_x)
+
+
+def update_add(x: Any, increment: Any) -> Any:
+    """The same of its value and another."""
+    return update(x, x + increment)
+
+
+def update_sub(x: Any, decrement: Any) -> Any:
+    """The same of its value less another."""
+    return update(x, x - decrement)
+
+
+def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
+    """The same of momentum times its value and the rest of another."""
+    return update(x, x * momentum + value * (1.0 - momentum))
+
+
+def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
+    """Of each row of the batch the sums over one axis of x and one of y, counted with the batch; by default the last of
+    x and the one before the last of y. Shapes: of rows alone (N, 1).
+    """
+    a, b = tensor(x), tensor(y)
+    ranks = len(a.shape), len(b.shape)
+    pair = (
+        (ranks[0] - 1, builtins.max(ranks[1] - 2, 1))
+        if axes is None
+        else (axes, axes)
+        if isinstance(axes, int)
+        else axes
+    )
+    ours, theirs = (int(axis) % rank for axis, rank in zip(pair, ranks, strict=True))
+    first = np.moveaxis(a, ours, -1)
+    second = np.moveaxis(b, theirs, 1)
+    left, right = first.shape[1:-1], second.shape[2:]
+    rows = np.reshape(first, (-1, int(np.prod(left)), first.shape[-1]))
+    columns = np.reshape(second, (-1, second.shape[1], int(np.prod(right))))
+    return np.reshape(np.matmul(rows, columns), (-1, *((*left, *right) or (1,))))
+
+
+def conv1d(x: Any, kernel: Any, strides: int = 1, padding: str = "valid", data_format: Any = None,
+           dilation_rate: int = 1) -> Any:  # fmt: skip
+    """As the layer Conv1D, with a kernel that is given. Shapes: x (N,W,C), kernel (K,C,O)."""
+    row = tensor(kernel)[None]
+    y = conv2d(expand_dims(x, 1), row, (1, strides), padding, data_format, (1, dilation_rate))
+    return squeeze(y, 1)
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:

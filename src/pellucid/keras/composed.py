@@ -12,9 +12,9 @@ from pellucid import initializers
 from pellucid._arguments import flag, several
 from pellucid._locks import building
 from pellucid.errors import ConfigError
-from pellucid.keras.reduced import with_losses
 from pellucid.keras.seeds import next_seed
-from pellucid.keras.tensor import tensor, traced
+from pellucid.keras.tensor import Calculated, tensor, traced
+from pellucid.keras.watching import with_losses
 from pellucid.layers import Layer as OurLayer
 from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.eager import current, drawn_at_random, within_pass
@@ -111,7 +111,12 @@ class Layer(RecordedLayer):
 
         inputs: as older programs say what it is calculated from; it changes nothing.
         """
-        self.added_losses.append(loss if is_symbolic(loss) or np.ndim(loss) == 0 else np.mean(loss))
+        self.added_losses.append(loss if isinstance(loss, Calculated) or np.ndim(loss) == 0 else np.mean(loss))
+
+    @property
+    def adds_to_loss(self) -> bool:
+        """Whether its `call` did so."""
+        return bool(self.added_losses)
 
     def add_metric(self, *_: Any, **__: Any) -> None:
         """Errors: ConfigError, always."""
@@ -152,7 +157,7 @@ class Layer(RecordedLayer):
                 try:
                     own: Any = self.call
                     answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
-                    if not (added := [loss for loss in self.added_losses if is_symbolic(loss)]):
+                    if not (added := [loss for loss in self.added_losses if isinstance(loss, Calculated)]):
                         return answer
                     self.added_losses = []
                     return with_losses(answer, added)

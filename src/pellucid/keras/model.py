@@ -266,10 +266,11 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             for layer in changed:
                 layer.trainable = not layer.trainable
 
-    def compile(self, *args: Any, **options: Any) -> None:
-        """See `Sequential.compile`. Warns where Keras would take scores for probabilities, as is not done here."""
-        super().compile(*args, **options)
-        self._has_loss = (args[1] if len(args) > 1 else options.get("loss")) is not None
+    def compile(self, optimizer: Any = "adam", loss: Any = None, *args: Any, **options: Any) -> None:
+        """See `Sequential.compile`. A loss may be a function that reads values of the network, too, as its calculation
+        of them. Warns where Keras would take scores for probabilities, as is not done here."""
+        super().compile(optimizer, self.of_arrays(loss), *args, **options)
+        self._has_loss = loss is not None
         self._trained = tuple(layer.trainable for layer in self.layers)
         last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
         scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pellucid.autodiff import Variable
 from pellucid.autodiff.tensor import apply
-from pellucid.errors import ConfigError, ShapeError
-from pellucid.keras.reduced import Reduced, reduces
-from pellucid.layers.recorded import RecordedLayer
-from pellucid.layers.symbolic import Symbolic, Value, call
+from pellucid.errors import ConfigError
+from pellucid.keras.deferred import Deferred
+from pellucid.layers.recorded import NoRows, RecordedLayer
+from pellucid.layers.symbolic import Symbolic, Value, call, is_symbolic
 
 
 class Operation(RecordedLayer):
@@ -26,6 +28,9 @@ class Operation(RecordedLayer):
     def _compute(self, inputs: Any) -> Any:
         each = inputs if self.merges else [inputs]
         return apply(self._function, [_put_in(one, each) for one in self._arguments], self._options)
+
+    def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
+        return super().__call__(x, seed, training) if is_symbolic(x) else self._eagerly(x, training)
 
     def call_on_values(self) -> Value:
         """What it gives for the values that stood in the arguments."""
@@ -53,8 +58,6 @@ def _taken_out(given: Any, values: list[Symbolic]) -> Any:
         return _Place(number)
     if type(given) in (list, tuple):
         return type(given)(_taken_out(each, values) for each in given)
-    if getattr(given, "trainable", False):
-        raise ConfigError("a variable and a network's values: a layer of your own has weights, by add_weight")
     return given
 
 
@@ -64,19 +67,16 @@ def _put_in(given: Any, values: Sequence[Any]) -> Any:
     return type(given)(_put_in(each, values) for each in given) if type(given) in (list, tuple) else given
 
 
-def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:
-    """What a function gives for a network's values among its arguments, which may have no row for each picture.
+def _is_no_layers(given: Any) -> bool:
+    if type(given) in (list, tuple):
+        return any(map(_is_no_layers, given))
+    return isinstance(given, Deferred) or (isinstance(given, Variable) and given.trainable)
 
-    Errors: ConfigError for a variable there.
-    """
-    if reduces(arguments):
-        return Reduced(function, arguments, options or {})
-    try:
-        return Operation(function, arguments, options or {}).call_on_values()
-    except ShapeError as error:
-        made = Reduced(function, arguments, options or {})
-        try:
-            made.shape  # noqa: B018 (it says whether the function takes such arrays at all)
-        except Exception:
-            raise error from None
-        return made
+
+def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:
+    """What a function gives for a network's values among its arguments: a layer's value where it has a row for each
+    picture and no variable is among them, else a `Deferred`."""
+    if not any(map(_is_no_layers, arguments)):
+        with contextlib.suppress(NoRows):
+            return Operation(function, arguments, options or {}).call_on_values()
+    return Deferred(function, arguments, options)

@@ -13,10 +13,9 @@ from pellucid import losses, metrics, optimizers
 from pellucid._arguments import verbosity
 from pellucid.autodiff import GradientTape
 from pellucid.errors import ConfigError, DivergedError, shown
-from pellucid.keras.reduced import with_losses
-from pellucid.keras.tensor import tensor
+from pellucid.keras.tensor import Calculated, tensor
+from pellucid.keras.watching import OfBatch, values_read, with_losses
 from pellucid.layers.recorded import nested_layers
-from pellucid.layers.symbolic import is_symbolic
 from pellucid.metrics import Mean, Metric
 from pellucid.model.streams import Source, is_stream
 from pellucid.plan import accuracy_kind
@@ -61,7 +60,7 @@ class Steps:
         own = any(getattr(type(self), name) is not getattr(Steps, name) for name in ("train_step", "test_step"))
         layers = self.held_layers()
         every = {id(one): one for layer in layers for one in (layer, *nested_layers(layer))}
-        return own or any(getattr(layer, "added_losses", None) for layer in every.values())
+        return own or any(getattr(layer, "adds_to_loss", False) for layer in every.values())
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch (x, y) or (x, y, sample_weight); what is measured so far in the epoch, by name."""
@@ -83,7 +82,11 @@ class Steps:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: Any = None
     ) -> Any:
         """What `compile` chose, and `losses`."""
-        total = self.loss(y, y_pred, sample_weight) if y is not None and self._has_loss else 0.0
+        own = getattr(self.loss, "call", None)
+        if isinstance(own, OfBatch) and sample_weight is None:
+            total = np.mean(tensor(own(tensor(y), y_pred)))
+        else:
+            total = self.loss(y, y_pred, sample_weight) if y is not None and self._has_loss else 0.0
         for each in self.losses:
             total = total + each
         return total
@@ -124,13 +127,24 @@ class Steps:
         inputs: as older programs say what it is calculated from; it changes nothing.
         Errors: ConfigError for what is no such value.
         """
-        if not is_symbolic(loss):
+        if not isinstance(loss, Calculated):
             raise ConfigError(
                 f"{self.name}: add_loss takes what is calculated of this network's values, got {shown(loss)}"
             )
+        self._watch([loss], [])
+
+    def of_arrays(self, loss: Any) -> Any:
+        """A loss for `compile`: a function that reads values of this network, too, as one of arrays alone."""
+        values = values_read(loss)
+        return OfBatch(loss, self._watch([], values)) if values else loss
+
+    def _watch(self, losses: Sequence[Any], values: Sequence[Any]) -> Any:
+        """The layer behind this network's last that has these losses and reads these values."""
         sources, answers = self.inputs, self.outputs
         self._clear()
-        self._stand(sources, [with_losses(answers[0], [loss]), *answers[1:]])
+        watched = with_losses(answers[0], losses, values)
+        self._stand(sources, [watched, *answers[1:]])
+        return watched.layer
 
     @property
     def optimizer(self) -> Any:

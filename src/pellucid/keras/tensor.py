@@ -24,7 +24,15 @@ from pellucid.ops import Shape
 
 def tensor(x: Any) -> Any:
     """The array, or number, as one with `numpy()`; nothing is copied, and a network's value is left alone."""
-    return x if is_symbolic(x) else as_tensor(x)
+    if isinstance(x, SizesOf):
+        from pellucid.keras.deferred import Deferred
+
+        return Deferred(_sizes, [x.value])
+    return x if isinstance(x, Calculated) or is_symbolic(x) else as_tensor(x)
+
+
+def _sizes(x: Any) -> Any:
+    return np.asarray(np.shape(x))
 
 
 class Dimensions(tuple[int | None, ...]):
@@ -33,6 +41,19 @@ class Dimensions(tuple[int | None, ...]):
     def as_list(self) -> list[int | None]:
         """As a list."""
         return list(self)
+
+
+class SizesOf(Dimensions):
+    """The sizes of a network's value; calculated with, those that it has once it has numbers."""
+
+    value: Any
+
+    @classmethod
+    def of(cls, value: Any) -> SizesOf:
+        """Of this value."""
+        sizes = cls(value.shape)
+        sizes.value = value
+        return sizes
 
 
 class Calculated:
@@ -57,6 +78,12 @@ class Calculated:
     def get_shape(self) -> Any:
         """`shape` by its older name."""
         return self.shape
+
+    def gradients(self, variables: Any) -> Any:
+        """What `keras.backend.gradients` gives of it."""
+        from pellucid.keras.deferred import slopes
+
+        return slopes(self, variables)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:  # type: ignore[no-redef]
         ours = _BY_LAYERS.get(ufunc)
@@ -99,7 +126,8 @@ def _method(name: str, function: Any) -> Any:
 
 for _word, _function in (
     ("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("pow", np.power), ("matmul", np.matmul),
-    ("rtruediv", np.divide), ("gt", np.greater), ("lt", np.less), ("ge", np.greater_equal), ("le", np.less_equal),
+    ("rtruediv", np.divide), ("floordiv", np.floor_divide), ("mod", np.remainder),
+    ("gt", np.greater), ("lt", np.less), ("ge", np.greater_equal), ("le", np.less_equal),
 ):  # fmt: skip
     for _name in (f"__{_word}__", *([f"__r{_word}__"] if _word in ("add", "sub", "mul", "pow", "matmul") else [])):
         setattr(Calculated, _name, _method(_name, _function))
@@ -155,6 +183,9 @@ class KerasInput(Calculated, Input):
     Errors: ConfigError for sizes below 1.
     """
 
+    stands_for: Any = None
+    """What is calculated where nobody gives it numbers."""
+
     def __init__(self, shape: Sequence[int | None], *, name: str | None = None, trainable: bool = True) -> None:
         self.free = tuple(size is None for size in shape) if isinstance(shape, list | tuple) else ()
         known = [size or FREE_SIDE for size in shape] if any(self.free) else shape
@@ -168,6 +199,15 @@ class KerasInput(Calculated, Input):
 
     def given_by(self, layer: Layer, inputs: tuple[Symbolic, ...]) -> Value:
         return keras_value(layer, inputs)
+
+
+def input_of(shape: Sequence[int | None], given: Any = None) -> Any:
+    """The input of a network: a value of another, or one of its own, which may stand for what is calculated."""
+    if given is None or isinstance(given, Symbolic):
+        return KerasInput(shape) if given is None else given
+    source = KerasInput(given.shape[1:])
+    source.stands_for = given
+    return source
 
 
 def keras_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
@@ -212,11 +252,19 @@ def traced(function: Callable[..., Any], x: Any, asked: Any = None) -> Any:
     except ValueError:
         takes = False
     if not takes:
-        return function(x)
+        return of_layers(function(x))
     learning = Learning()
-    y = function(x, training=learning)
+    y = of_layers(function(x, training=learning))
     if learning.asked and _steady_layers(y) != _steady_layers(function(x, training=False)):
         raise ConfigError("`if training:` chooses other layers than in use")
+    return y
+
+
+def of_layers(y: Any) -> Any:
+    """The same. Errors: ConfigError for what is not calculated row by row."""
+    later = [one for one in (y if isinstance(y, list | tuple) else [y]) if isinstance(one, Calculated)]
+    if not all(isinstance(one, Symbolic) for one in later):
+        raise ConfigError(f"got {later}, which no layer gives")
     return y
 
 

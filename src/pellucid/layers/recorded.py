@@ -18,6 +18,10 @@ from pellucid.layers.variable import LayerWeight
 from pellucid.ops import Array, Shape
 
 
+class NoRows(ShapeError):
+    """What is calculated gives no row for each picture."""
+
+
 class RecordedLayer(Layer):
     """A layer whose `_compute` says what it gives of recorded arrays; layers within it, and their weights, are its own.
 
@@ -90,7 +94,7 @@ class RecordedLayer(Layer):
             with recording(False), within_pass(False, _first), np.errstate(all="ignore"):  # of zeros
                 y = self._compute(_formed(self, [tensor(np.zeros((2, *shape), np.float32)) for shape in shapes]))
             if np.ndim(y) == 0 or len(y) != 2:
-                raise ShapeError(
+                raise NoRows(
                     f"{self.place()} gives no row for each picture: of 2 it made {np.shape(y)}; leave the axis of "
                     "the batch alone"
                 )

@@ -196,6 +196,12 @@ class Optimizer(Fixed):
         """The same of two lists, as Keras 3 has it."""
         self.apply_gradients(zip(grads, trainable_variables, strict=True))
 
+    def get_updates(self, loss: Any, params: Any, *more: Any) -> list[Any]:
+        """As updates of `keras.backend.function`, one step that makes a loss smaller. Before Keras 2.0.5 the order was
+        (params, constraints, loss)."""
+        loss, params = (more[0], loss) if more else (loss, params)
+        return [(lambda *grads: self.apply(grads, params), *loss.gradients(params))]
+
     def build(self, variables: Sequence[Any]) -> None:
         """Nothing: moments are made in the first step."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.keras.tensor import Tensor, tensor
+from pellucid.keras.tensor import Calculated, SizesOf, Tensor, tensor
 from pellucid.keras.tensorflow.math import numbers
 from pellucid.layers import Concatenate, Flatten, Reshape
 from pellucid.layers.symbolic import Symbolic, is_symbolic
@@ -238,7 +238,7 @@ def range(*ends: Any, **more: Any) -> Any:
 
 def shape(x: Any, **more: Any) -> Any:
     """The sizes of the axes."""
-    return x.shape if is_symbolic(x) else tensor(np.asarray(np.shape(x)))
+    return SizesOf.of(x) if isinstance(x, Calculated) else tensor(np.asarray(np.shape(x)))
 
 
 def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
