@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -10,17 +11,66 @@ import numpy as np
 from pellucid._arguments import flag
 from pellucid._fixed import Taken
 from pellucid.ops import Array
+from pellucid.ops.geometry import number
+from pellucid.ops.table import row
 from pellucid.optimizers.optimizer import Clipping, Common, Optimizer, Rate
 
+Check = Callable[[Any, Any], Any]
 
-class SGD(Optimizer):
+
+def _number(name: str, below: float = math.inf) -> Check:
+    return lambda made, value: number(value, f"{type(made).__name__}: {name}", 0.0, below)
+
+
+def _flag(name: str) -> Check:
+    return lambda made, value: flag(value, f"{type(made).__name__}: {name}")
+
+
+_PENALTIES = {name: f"{name}_regularization_strength" for name in ("l1", "l2", "l2_shrinkage")}
+_CHECKS = {
+    **{name: _number(name, 1.0) for name in ("momentum", "rho", "beta_1", "beta_2")},
+    **{name: _number(name) for name in ("epsilon", "beta", "initial_accumulator_value", *_PENALTIES.values())},
+    **{name: _flag(name) for name in ("nesterov", "centered", "amsgrad")},
+}
+"""What the arguments that are the rules' own may be."""
+
+
+class _Algorithm(Optimizer):
+    """One with a rule, whose row says which moments and numbers it takes.
+
+    `attributes`: what a number of the rule is called here, where that is another name. `asked_by`: moments that are
+    there only where an argument asks for them.
+    """
+
+    attributes: ClassVar[Mapping[str, str]] = {"beta1": "beta_1", "beta2": "beta_2"}
+    asked_by: ClassVar[Mapping[str, str]] = {}
+    checks: ClassVar[Mapping[str, Check]] = {**Optimizer.checks, **_CHECKS}
+    _numbers: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "rule" in vars(cls):
+            _, _, *moments, control = row(cls.rule).arrays  # between what all rules take
+            own = row(cls.rule).parameters
+            cls.moments = tuple(moments)
+            cls._numbers = own[own.index(control) + 1 : own.index("weight_decay")]
+
+    def slots(self, size: int) -> dict[str, Array]:
+        every = super().slots(size).items()
+        return {name: zeros for name, zeros in every if name not in self.asked_by or getattr(self, self.asked_by[name])}
+
+    def options(self) -> dict[str, Any]:
+        return {name: getattr(self, self.attributes.get(name, name)) for name in self._numbers}
+
+
+class SGD(_Algorithm):
     """v = momentum * v - lr * g; p += v. With nesterov: p += momentum * v - lr * g.
 
     Source: Sutskever et al. 2013, eqs. 1-4, as Keras arranges them.
     """
 
     rule = "sgd"
-    moments: ClassVar[tuple[str, ...]] = ("velocity",)
+    asked_by: ClassVar[Mapping[str, str]] = {"velocity": "momentum"}
 
     def __init__(
         self,
@@ -31,14 +81,8 @@ class SGD(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, *common, **named)
-        self.momentum = self._number("momentum", momentum, 1.0)
-        self.nesterov = flag(nesterov, "SGD: nesterov")
-
-    def slots(self, size: int) -> dict[str, Array]:
-        return super().slots(size) if self.momentum else {}
-
-    def options(self) -> dict[str, Any]:
-        return {"momentum": self.momentum, "nesterov": self.nesterov}
+        self.momentum = momentum
+        self.nesterov = nesterov
 
 
 def Momentum(learning_rate: Rate = 0.01, momentum: float = 0.9, *, lr: float | None = None) -> SGD:
@@ -51,14 +95,13 @@ def Nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9, *, lr: float | N
     return SGD(learning_rate, momentum, nesterov=True, lr=lr)
 
 
-class Adagrad(Optimizer):
+class Adagrad(_Algorithm):
     """s += g^2; p -= lr * g / sqrt(s + epsilon); s starts at `initial_accumulator_value`.
 
     Source: Duchi, Hazan & Singer 2011, with Keras's epsilon.
     """
 
     rule = "adagrad"
-    moments: ClassVar[tuple[str, ...]] = ("square",)
 
     def __init__(
         self,
@@ -69,24 +112,21 @@ class Adagrad(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, *common, **named)
-        self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
-        self.epsilon = self._number("epsilon", epsilon)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon
 
     def slots(self, size: int) -> dict[str, Array]:
-        return {"square": np.full(size, self.initial_accumulator_value, np.float32)}
-
-    def options(self) -> dict[str, Any]:
-        return {"epsilon": self.epsilon}
+        return {**super().slots(size), "square": np.full(size, self.initial_accumulator_value, np.float32)}
 
 
-class RMSprop(Optimizer):
+class RMSprop(_Algorithm):
     """s = rho * s + (1 - rho) * g^2; p -= lr * g / sqrt(s + epsilon); centered takes mean(g)^2 off s.
 
     Source: Tieleman & Hinton 2012, lecture 6.5; centered: Graves 2013, eqs. 38-41.
     """
 
     rule = "rmsprop"
-    moments: ClassVar[tuple[str, ...]] = ("square", "velocity", "mean")
+    asked_by: ClassVar[Mapping[str, str]] = {"velocity": "momentum", "mean": "centered"}
 
     def __init__(
         self,
@@ -99,27 +139,19 @@ class RMSprop(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, *common, **named)
-        self.rho = self._number("rho", rho, 1.0)
-        self.momentum = self._number("momentum", momentum, 1.0)
-        self.epsilon = self._number("epsilon", epsilon)
-        self.centered = flag(centered, "RMSprop: centered")
-
-    def slots(self, size: int) -> dict[str, Array]:
-        unused = {"velocity": not self.momentum, "mean": not self.centered}
-        return {name: vector for name, vector in super().slots(size).items() if not unused.get(name)}
-
-    def options(self) -> dict[str, Any]:
-        return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.centered = centered
 
 
-class Adadelta(Optimizer):
+class Adadelta(_Algorithm):
     """s = rho*s + (1-rho)*g^2; u = sqrt(d + eps) / sqrt(s + eps) * g; d = rho*d + (1-rho)*u^2; p -= lr * u.
 
     Source: Zeiler 2012, algorithm 1; the paper's lr is 1, Keras's 0.001.
     """
 
     rule = "adadelta"
-    moments: ClassVar[tuple[str, ...]] = ("square", "delta")
 
     def __init__(
         self,
@@ -130,14 +162,11 @@ class Adadelta(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, *common, **named)
-        self.rho = self._number("rho", rho, 1.0)
-        self.epsilon = self._number("epsilon", epsilon)
-
-    def options(self) -> dict[str, Any]:
-        return {"rho": self.rho, "epsilon": self.epsilon}
+        self.rho = rho
+        self.epsilon = epsilon
 
 
-class _Betas(Optimizer):
+class _Betas(_Algorithm):
     """With two rates of running means, under the names that their rules have for them."""
 
     def __init__(
@@ -149,12 +178,9 @@ class _Betas(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, **named)
-        self.beta_1 = self._number("beta_1", beta_1, 1.0)
-        self.beta_2 = self._number("beta_2", beta_2, 1.0)
-        self.epsilon = self._number("epsilon", epsilon)
-
-    def options(self) -> dict[str, Any]:
-        return {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
 
 
 class Adam(_Betas):
@@ -167,7 +193,7 @@ class Adam(_Betas):
     """
 
     rule = "adam"
-    moments: ClassVar[tuple[str, ...]] = ("m", "v", "v_max")
+    asked_by: ClassVar[Mapping[str, str]] = {"v_max": "amsgrad"}
 
     def __init__(
         self,
@@ -179,10 +205,7 @@ class Adam(_Betas):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **named)
-        self.amsgrad = flag(amsgrad, f"{type(self).__name__}: amsgrad")
-
-    def slots(self, size: int) -> dict[str, Array]:
-        return {name: vector for name, vector in super().slots(size).items() if self.amsgrad or name != "v_max"}
+        self.amsgrad = amsgrad
 
 
 class AdamW(Adam):
@@ -221,7 +244,6 @@ class Adamax(_Betas):
     """
 
     rule = "adamax"
-    moments: ClassVar[tuple[str, ...]] = ("m", "u")
 
 
 class Nadam(_Betas):
@@ -231,17 +253,15 @@ class Nadam(_Betas):
     """
 
     rule = "nadam"
-    moments: ClassVar[tuple[str, ...]] = ("m", "v")
 
 
-class Lion(Optimizer):
+class Lion(_Algorithm):
     """p -= lr * sign(b1 * m + (1 - b1) * g); m = b2 * m + (1 - b2) * g.
 
     Source: Chen et al. 2023, program 1.
     """
 
     rule = "lion"
-    moments: ClassVar[tuple[str, ...]] = ("m",)
 
     def __init__(
         self,
@@ -252,14 +272,11 @@ class Lion(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, *common, **named)
-        self.beta_1 = self._number("beta_1", beta_1, 1.0)
-        self.beta_2 = self._number("beta_2", beta_2, 1.0)
-
-    def options(self) -> dict[str, Any]:
-        return {"beta1": self.beta_1, "beta2": self.beta_2}
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
 
 
-class Ftrl(Optimizer):
+class Ftrl(_Algorithm):
     """z += g - (sqrt(s + g^2) - sqrt(s)) / lr * p; s += g^2; p = 0 where |z| is at most l1, else
     (l1 sign(z) - z) / ((sqrt(s) + beta) / lr + 2 l2); s starts at `initial_accumulator_value`.
 
@@ -274,7 +291,7 @@ class Ftrl(Optimizer):
         "learning_rate_power": lambda value: value == -0.5 or "only -0.5 is there, the square root of the paper",
     }
     rule = "ftrl"
-    moments: ClassVar[tuple[str, ...]] = ("square", "linear")
+    attributes: ClassVar[Mapping[str, str]] = _PENALTIES
 
     def __init__(
         self,
@@ -288,16 +305,11 @@ class Ftrl(Optimizer):
         **named: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, **named)
-        self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
-        self.l1_regularization_strength = self._number("l1_regularization_strength", l1_regularization_strength)
-        self.l2_regularization_strength = self._number("l2_regularization_strength", l2_regularization_strength)
-        shrinkage = self._number("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength)
-        self.l2_shrinkage_regularization_strength = shrinkage
-        self.beta = self._number("beta", beta)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
 
     def slots(self, size: int) -> dict[str, Array]:
         return {**super().slots(size), "square": np.full(size, self.initial_accumulator_value, np.float32)}
-
-    def options(self) -> dict[str, Any]:
-        penalties = {"l1": self.l1_regularization_strength, "l2": self.l2_regularization_strength}
-        return {**penalties, "l2_shrinkage": self.l2_shrinkage_regularization_strength, "beta": self.beta}
