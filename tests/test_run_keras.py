@@ -52,7 +52,9 @@ def test_a_program_runs_untouched(tmp_path: Path, capfd: pytest.CaptureFixture[s
     program.write_text(RUNS)
     assert main(["run", str(program)]) == 0
     shown = capfd.readouterr()
-    assert shown.out.startswith("classes True 2") and "from Pellucid came tensorflow, tensorflow.keras" in shown.err
+    assert (
+        shown.out.startswith("classes True 2") and "Pellucid's stood in for tensorflow, tensorflow.keras" in shown.err
+    )
 
 
 def test_all_that_is_not_here_is_named_before_it_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

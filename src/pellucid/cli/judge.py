@@ -86,7 +86,7 @@ def evaluate(
     model = trained(run, quiet=as_json)
     with working(f"reading {run}", quiet=as_json) as bar:
         dataset = held_out_data(run, model, data, bar, labels=labels, columns=columns_of(columns))
-    tell_left_out(dataset.skipped)
+    tell_left_out(dataset.skipped, known=data is None)
     guesses: list[Any] = []
     several = dataset.test.several
     pixels = masks.Counts(dataset.test.labels, model.output_shape[-1]) if dataset.test.per_pixel else None

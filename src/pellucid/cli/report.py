@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid._progress import WorkBar, working
-from pellucid._text import say
+from pellucid._text import note, say
 from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
-from pellucid.cli.output import note
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside
 from pellucid.files.schema import TEXT, Misfit, check, whole
+from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import (
     LOG_FILE,
     SNAPSHOTS,
@@ -90,8 +90,7 @@ def read_run(run: Path, bar: WorkBar, lang: str | None = None) -> Run:
     dataset = held_out_data(folder, model, None, bar)
     if not len(dataset.test):
         raise ConfigError(f"{run}: its data hold no test pictures to report on")
-    for name, reason in dataset.skipped:
-        note(f"left out {name}: {reason}")
+    tell_left_out(dataset.skipped, known=True)
     log = read_log(folder / LOG_FILE)
     return Run(
         title=title_of(folder, lang),

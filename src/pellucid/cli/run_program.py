@@ -189,7 +189,7 @@ def _status(code: object) -> int:
 
 
 def _tell(made: list[str]) -> None:
-    """The last lines: where figures went, and which modules came from here."""
+    """The last lines: where figures went, and which modules were ours."""
     figures = sys.modules.get(FIGURES)
     if figures is not None:
         figures.FigureManager.finish()
@@ -201,5 +201,5 @@ def _tell(made: list[str]) -> None:
         note(f"pellucid: no display, and {message}")
     written.clear()
     failed.clear()
-    names = ", ".join(made)
-    note(f"pellucid: from Pellucid came {names}" if made else "pellucid: no module came from Pellucid")
+    if made:
+        note(f"pellucid: Pellucid's stood in for {', '.join(made)}")

@@ -116,7 +116,7 @@ class RunSource(Source):
     def judged(self, data: str | None = None) -> Judged:
         """The network's answers, what was left out said. Errors: DataError where any is NaN."""
         seen = super().judged(data)
-        tell_left_out(seen.data.skipped)
+        tell_left_out(seen.data.skipped, known=data is None)
         lost = int(np.isnan(seen.answers).any(axis=1).sum())
         if lost:
             raise DataError(

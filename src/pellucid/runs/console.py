@@ -62,9 +62,9 @@ class Console:
         return name
 
     def data(self, dataset: Dataset, *, known: bool = False) -> None:
-        """What a data set is; known: no more than what was left out of it."""
+        """What a data set is; known: no more than how many files were left out of it."""
         if self.verbose and known:
-            tell_left_out(dataset.skipped)
+            tell_left_out(dataset.skipped, known=True)
         elif self.verbose:
             tell_data(dataset)
 
@@ -99,8 +99,13 @@ def tell_warnings(dataset: Dataset) -> None:
         note(f"warning: {line}")
 
 
-def tell_left_out(skipped: Sequence[tuple[str, str]]) -> None:
-    """A line for each reason: one file with all that is known of it, several by number, the first by name."""
+def tell_left_out(skipped: Sequence[tuple[str, str]], *, known: bool = False) -> None:
+    """A line for each reason: one file with all that is known of it, several by number, the first by name; of files
+    that were listed when the network was trained, known, how many."""
+    if known and skipped:
+        files = "1 file" if len(skipped) == 1 else f"{len(skipped):,} files"
+        note(f"left out {files}; pellucid data info FOLDER lists them")
+        return
     groups: dict[str, list[tuple[str, str]]] = {}
     for file, reason in skipped:
         groups.setdefault(reason.partition(" (")[0].partition(", ")[0], []).append((file, reason))
