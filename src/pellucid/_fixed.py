@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pellucid._arguments import plain
 from pellucid._modules import leave_out, refused
 from pellucid.errors import ConfigError, shown
@@ -15,6 +17,12 @@ from pellucid.errors import ConfigError, shown
 Taken = Callable[[Any], bool | str | Mapping[str, Any]]
 """What becomes of an argument of Keras's: True where its value changes nothing, arguments of ours that say the same;
 False or a remedy where it is refused."""
+
+
+def is_float32(value: Any) -> bool:
+    """Whether an argument `dtype` says what all numbers are here, or nothing."""
+    named = getattr(value, "name", value)  # of NumPy's types, and of Keras's policies
+    return value is None or named is np.float32 or (isinstance(named, str) and named == "float32")
 
 
 class Maker(type):

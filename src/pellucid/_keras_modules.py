@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+DATASETS = ("cifar10", "fashion_mnist", "mnist")
+"""Modules of `keras.datasets`, which are those of `pellucid.datasets`."""
+
 OLDER: Mapping[str, str] = {
     **{
         f"layers.{name}": "layers"

@@ -17,7 +17,7 @@ from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
-from pellucid._keras_modules import OLDER
+from pellucid._keras_modules import DATASETS, OLDER
 
 Table = Mapping[str, Sequence[str]]
 """For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
@@ -49,6 +49,7 @@ def table() -> dict[str, Sequence[str]]:
             found[name] = sources
         else:
             found.update({f"{keras}.{name}".rstrip("."): sources for keras in _KERAS})
+    found.update({f"{keras}.datasets.{name}": (f"pellucid.datasets.{name}",) for keras in _KERAS for name in DATASETS})
     found.update({f"{keras}.{old}": (f"pellucid.keras.{new}",) for keras in _KERAS for old, new in OLDER.items()})
     return found
 

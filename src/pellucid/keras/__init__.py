@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from pellucid._keras_modules import OLDER
+from pellucid._keras_modules import DATASETS, OLDER
 from pellucid.autodiff import Variable
 from pellucid.keras import (
     activations,
@@ -56,6 +56,9 @@ vars(tensorflow)["keras"] = sys.modules[__name__]  # as programs find it there
 for _name in REFUSED:
     _module = sys.modules[f"{__name__}.{_name}"]
     vars(_module)["__getattr__"] = functools.partial(stand_in, _module)
+
+for _name in DATASETS:
+    sys.modules[f"{__name__}.datasets.{_name}"] = getattr(datasets, _name)
 
 for _name, _today in OLDER.items():  # the same modules by their names of before
     _module = sys.modules[f"{__name__}.{_today}"]

@@ -22,7 +22,7 @@ from pellucid.layers.layer import Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.recorded import RecordedLayer, nested_layers
 from pellucid.layers.symbolic import call, is_symbolic
-from pellucid.layers.variable import LayerWeight
+from pellucid.layers.variable import LayerWeight, penalties_of
 from pellucid.ops import Shape
 
 
@@ -68,6 +68,7 @@ class Layer(RecordedLayer):
         self._constraints: dict[str, Constraint] = {}
         self._begun = self._gathered = False
         self.added_losses: list[Any] = []
+        self.called_losses: list[Callable[[], Any]] = []
 
     def build(self, input_shape: Any = None) -> None:
         """For a `build` of one's own. Shapes: with the batch axis, which is None."""
@@ -99,7 +100,7 @@ class Layer(RecordedLayer):
         rng = np.random.default_rng(next_seed() if around is None else around.draw())
         drawn = initializers.get(given.get("initializer") or "glorot_uniform")(sizes, rng)
         arrays = self.params if trainable else self.state
-        arrays.add(key, np.ascontiguousarray(drawn, np.float32))
+        arrays.add(key, np.asarray(drawn, np.float32, order="C"))
         if (penalty := standardize_penalty(given.get("regularizer"))) is not None:
             self._penalties[key] = penalty
         if (bound := standardize_constraint(given.get("constraint"))) is not None:
@@ -109,14 +110,23 @@ class Layer(RecordedLayer):
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
         """What its `call` adds to the loss of the batch, the mean of several; `fit` takes its steps by a tape then.
 
-        inputs: as older programs say what it is calculated from; it changes nothing.
+        A function without arguments is called in each step. inputs: as older programs say what the loss is calculated
+        from; it changes nothing.
         """
+        if callable(loss):
+            self.called_losses.append(loss)
+            return
         self.added_losses.append(loss if isinstance(loss, Calculated) or np.ndim(loss) == 0 else np.mean(loss))
 
     @property
     def adds_to_loss(self) -> bool:
-        """Whether its `call` did so."""
-        return bool(self.added_losses)
+        """Whether its `call`, or its `build`, did so."""
+        return bool(self.added_losses or self.called_losses)
+
+    @property
+    def losses(self) -> list[Any]:
+        """What its `call` last added to the loss, and the penalties of its weights."""
+        return [*self.added_losses, *(loss() for loss in self.called_losses), *penalties_of(self)]
 
     def add_metric(self, *_: Any, **__: Any) -> None:
         """Errors: ConfigError, always."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,71 @@ class Dataset:
         known = None if self._count is None or dataset._count is None else self._count + dataset._count
         return self._made(lambda: chain(self._elements(), dataset._elements()), known)
 
+    def take_while(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
+        """The elements before the first of which a function is not true."""
+
+        def kept(element: Any) -> bool:
+            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
+
+        return self._made(lambda: takewhile(kept, self._elements()), None)
+
+    def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
+        """The elements of the data sets that a function makes of each element, one after another."""
+        return self._made(
+            lambda: chain.from_iterable(made._elements() for made in self.map(map_func)._elements()), None
+        )
+
+    def interleave(
+        self, map_func: Callable[..., Any], cycle_length: int | None = None, block_length: int = 1, *_: Any, **__: Any
+    ) -> Dataset:
+        """As `flat_map`, `block_length` elements at a time of `cycle_length` data sets in turn, of all for None."""
+        most = None if cycle_length in (None, AUTOTUNE) else whole(cycle_length, "interleave: cycle_length")
+        block = whole(block_length, "interleave: block_length")
+
+        def in_turn() -> Iterator[Any]:
+            waiting = (made._elements() for made in self.map(map_func)._elements())
+            turns: list[Iterator[Any] | None] = list(islice(waiting, most))
+            more = True
+            while more:
+                more = False
+                for place, own in enumerate(turns):
+                    current = next(waiting, None) if own is None else own
+                    part = [] if current is None else list(islice(current, block))
+                    yield from part
+                    turns[place] = current if len(part) == block else None
+                    more = more or current is not None
+
+        return self._made(in_turn, None)
+
+    def window(
+        self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False, name: Any = None
+    ) -> Dataset:
+        """Data sets of `size` elements each, every `stride`-th one, which begin `shift` elements after one another."""
+        count, step = whole(size, "window: size"), whole(stride, "window: stride")
+        ahead, reach = count if shift is None else whole(shift, "window: shift"), (count - 1) * step + 1
+
+        def windows() -> Iterator[Any]:
+            elements = self._elements()
+            held = list(islice(elements, reach))
+            while held and (len(held) == reach or not drop_remainder):
+                yield _columns(held[::step])
+                deque(islice(elements, max(ahead - len(held), 0)), 0)  # passed over
+                held = held[ahead:]
+                held += islice(elements, reach - len(held))
+
+        return self._made(windows, None)
+
+    def reduce(self, initial_state: Any, reduce_func: Callable[[Any, Any], Any], name: str | None = None) -> Any:
+        """What a function of (what came out so far, an element) comes to."""
+        state = initial_state
+        for element in self:
+            state = reduce_func(state, element)
+        return _each(tensor, state)
+
+    def apply(self, transformation_func: Callable[[Dataset], Any]) -> Any:
+        """What a function makes of this data set."""
+        return transformation_func(self)
+
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """(number, element)."""
         return self._made(lambda: iter(enumerate(self._elements(), start)), self._count)
@@ -263,7 +329,7 @@ def _each(function: Callable[[Any], Any], element: Any) -> Any:
         return tuple(_each(function, part) for part in element)
     if isinstance(element, dict):
         return {name: _each(function, part) for name, part in element.items()}
-    return function(element)
+    return element if isinstance(element, Dataset) else function(element)  # of `window`
 
 
 def _row(element: Any, number: int) -> Any:
@@ -276,6 +342,16 @@ def _leaves(element: Any) -> Iterator[Any]:
             yield from _leaves(part)
     else:
         yield element
+
+
+def _columns(parts: Sequence[Any]) -> Any:
+    """Data sets of such elements; of tuples and dictionaries, one for each of their parts."""
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(_columns(part) for part in zip(*parts, strict=True))
+    if isinstance(first, dict):
+        return {name: _columns([part[name] for part in parts]) for name in first}
+    return Dataset(lambda: iter(parts), len(parts))
 
 
 def _stacked(parts: Sequence[Any]) -> Any:

@@ -327,7 +327,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             rows := as_rows(self, x), y, batch_size=len(rows), verbose=0, shuffle=False, class_weight=class_weight,
             sample_weight=sample_weight, doctor=False, cache_features=False,
         )  # fmt: skip
-        found = {name: values[-1] for name, values in history.history.items() if name != "learning_rate"}
+        asked = self.metrics_names if self.metrics else ["loss"]
+        found = {name: values[-1] for name, values in history.history.items() if name in asked}
         return _judged(found, return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pellucid.model.model as ours
 from pellucid._arguments import path_of
 from pellucid.export.keras import older_files
-from pellucid.files.atomic import replacing
+from pellucid.files.atomic import make_folder, replacing
 from pellucid.ops import Array
 
 
@@ -30,8 +30,13 @@ class Older:
         save_format: Any = None,
         **more: Any,
     ) -> None:
-        """As of `pellucid.Model`; .hdf5, and any name with save_format="h5", is written as .h5."""
+        """As of `pellucid.Model`; .hdf5, and any name with save_format="h5", is written as .h5.
+
+        The folder of a name without an ending is made, as for TensorFlow's saved models.
+        """
         path = path_of(filepath, "save: filepath")
+        if not path.suffix:
+            make_folder(path.parent)
         if save_format == "h5" or path.suffix.lower() == ".hdf5":
             with replacing(path) as file:
                 file.write(older_files(cast(ours.Model, self), "model")["model.h5"])

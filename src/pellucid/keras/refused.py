@@ -47,14 +47,15 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "tensorflow": {
         **_each("custom_gradient gradients hessians", _OWN_RULE),
         **_each("saved_model lite", _FILES),
-        **_each("distribute tpu", _MACHINES),
+        **_each("tpu", _MACHINES),
         **_each("placeholder layers estimator contrib", "TensorFlow 1 is not here; keras.layers and fit are"),
-        **_each("summary", "keras.callbacks.TensorBoard writes it"),
     },
     "datasets": {
         **_each("imdb reuters", _WORDS),
         **_each("boston_housing california_housing", "scikit-learn has tables of numbers; Dense takes them"),
     },
+    "tensorflow.distribute": _each("MultiWorkerMirroredStrategy TPUStrategy experimental", _MACHINES),
+    "tensorflow.summary": _each("audio graph trace_export trace_on", "scalar, image, histogram and text are written"),
     "tensorflow.data": _each("TFRecordDataset TextLineDataset", "image_dataset_from_directory reads pictures"),
 }
 """For each module, by the name in it."""

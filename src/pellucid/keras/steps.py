@@ -40,6 +40,7 @@ class Steps:
         stop_training: bool
         trainable_variables: Any
         held_layers: Any
+        own_variables: Any
         inputs: Any
         outputs: Any
         optimizer_state: Any
@@ -60,7 +61,8 @@ class Steps:
         own = any(getattr(type(self), name) is not getattr(Steps, name) for name in ("train_step", "test_step"))
         layers = self.held_layers()
         every = {id(one): one for layer in layers for one in (layer, *nested_layers(layer))}
-        return own or any(getattr(layer, "adds_to_loss", False) for layer in every.values())
+        adds = any(getattr(layer, "adds_to_loss", False) for layer in every.values())
+        return own or bool(self.own_variables()) or adds
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch (x, y) or (x, y, sample_weight); what is measured so far in the epoch, by name."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid._arguments import flag, path_of, several
 from pellucid._modules import optional
+from pellucid.autodiff import Variable
 from pellucid.convert import import_weights
 from pellucid.convert.keras_file import KerasFile
 from pellucid.errors import ConfigError, ShapeError, shown
@@ -20,13 +21,14 @@ from pellucid.files.atomic import make_folder, replacing
 from pellucid.layers import Layer
 from pellucid.layers.recorded import RecordedLayer, nested_layers
 from pellucid.layers.store import each_once
-from pellucid.layers.variable import VIEWS, LayerWeight, weights_of
+from pellucid.layers.variable import VIEWS, LayerWeight, penalties_of, weights_of
 from pellucid.ops import Array
 
 
 def _view(name: str) -> Any:
-    def weights(self: Any) -> list[LayerWeight]:
-        return [weight for layer in self.held_layers() for weight in weights_of(layer) if VIEWS[name](weight)]
+    def weights(self: Any) -> list[Any]:
+        every = [weight for layer in self.held_layers() for weight in weights_of(layer)]
+        return [weight for weight in [*self.own_variables(), *every] if VIEWS[name](weight)]
 
     return property(weights, doc="Live variables: `numpy()`, `assign`, and what a tape takes gradients for.")
 
@@ -51,6 +53,10 @@ class Weighted:
         """The layers of its network; of a class of one's own that has none, those it has as attributes."""
         return each_once(self.layers) or nested_layers(self)
 
+    def own_variables(self) -> list[Variable]:
+        """Those that a class of one's own has as attributes; its steps are taken by a tape then."""
+        return [value for value in vars(self).values() if type(value) is Variable]
+
     @property
     def trainable(self) -> bool:
         """As of `pellucid.Model`, of layers as attributes, too."""
@@ -69,14 +75,8 @@ class Weighted:
         layers = self.held_layers()
         inner = [one for layer in layers for one in (layer, *nested_layers(layer))]
         added = [loss for layer in (self, *dict.fromkeys(inner)) for loss in getattr(layer, "added_losses", ())]
-        return added + [
-            penalty.l1 * abs(weight).sum() + penalty.l2 * (weight * weight).sum()
-            for layer in layers
-            if layer.trainable
-            for name, penalty in layer.penalties().items()
-            for weight in weights_of(layer)
-            if weight.key == _key(layer, name)
-        ]
+        asked = [loss() for layer in dict.fromkeys(inner) for loss in getattr(layer, "called_losses", ())]
+        return added + asked + [penalty for layer in layers for penalty in penalties_of(layer)]
 
     def get_weights(self) -> list[Array]:
         """Copies of all weights."""
@@ -148,7 +148,3 @@ def _numbered(variables: Sequence[LayerWeight]) -> bytes:
         for number, variable in enumerate(variables):
             file.create_group(f"layers/{number:05}_{variable.name}/vars").create_dataset("0", data=variable.numpy())
     return content.getvalue()
-
-
-def _key(layer: Layer, name: str) -> Any:
-    return LayerWeight(*getattr(layer, "weight_places", {}).get(name, (layer, name))).key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid._fixed import Taken
+from pellucid._fixed import Taken, is_float32
 
 
 def only_none(remedy: str) -> Taken:
@@ -14,8 +14,7 @@ def only_none(remedy: str) -> Taken:
 
 
 def _float32(value: Any) -> bool | str:
-    named = getattr(value, "name", value)
-    return value is None or named == "float32" or "all numbers here are float32; leave dtype out"
+    return is_float32(value) or "all numbers here are float32; leave dtype out"
 
 
 def _channels_last(value: Any) -> bool | str:

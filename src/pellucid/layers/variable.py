@@ -64,8 +64,21 @@ VIEWS: Mapping[str, Callable[[Any], bool]] = {
 """What Keras calls lists of weights, and which are in them."""
 
 
+def penalties_of(layer: Layer) -> list[Any]:
+    """What its weights' penalties add to the loss while it is trained, as calculations that a tape follows."""
+    places: Mapping[str, Any] = getattr(layer, "weight_places", {})
+    weights = {name: LayerWeight(*places.get(name, (layer, name))) for name in layer.params}
+    return [
+        penalty.l1 * abs(weights[name]).sum() + penalty.l2 * (weights[name] * weights[name]).sum()
+        for name, penalty in (layer.penalties() if layer.trainable else {}).items()
+        if name in weights
+    ]
+
+
 def weight_called(layer: Layer, name: str) -> Any:
     """The weight of this name, or of Keras's for it, or the list of weights that Keras calls so; else None."""
+    if name == "losses":
+        return penalties_of(layer)
     if name in VIEWS:
         return [weight for weight in weights_of(layer) if VIEWS[name](weight)]
     store = vars(layer.__dict__.get("_store", layer))

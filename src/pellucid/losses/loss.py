@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from pellucid._fixed import Fixed, Taken, config_of
+from pellucid._fixed import Fixed, Taken, config_of, is_float32
 from pellucid.autodiff import Variable, is_recording, node_of, recorded
 from pellucid.errors import ConfigError, DataError, ShapeError, shown
 from pellucid.losses.own import Call, by_tape, given_to_call, labels_for_call
@@ -55,7 +55,7 @@ class Loss(Fixed):
 
     taken: ClassVar[Mapping[str, Taken]] = {
         "axis": lambda value: type(value) is int and value == -1,
-        "dtype": lambda value: value is None or (isinstance(value, str) and value == "float32"),
+        "dtype": is_float32,
     }
 
     joint_activation: str | None = None

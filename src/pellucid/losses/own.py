@@ -19,20 +19,22 @@ Call = Callable[..., Any]
 def by_tape(name: str, call: Call, targets: Array, predictions: Array, weights: Array | None) -> tuple[Array, Array]:
     """(losses, gradient of mean(weights * losses)), in float64.
 
+    A formula that gives one number for the whole batch gives it for each picture.
     Shapes: predictions (N, ...) -> (N,), as predictions.
-    Errors: ConfigError for a formula that gives anything but one number for each picture, or pixel, and for one whose
-    gradient is not known.
+    Errors: ConfigError for a formula that gives neither one number nor one for each picture, or pixel, and for one
+    whose gradient is not known.
     """
     at = tensor(predictions.astype(np.float64))
     at.node = Node()
     truth = tensor(targets.astype(np.float64) if targets.dtype.kind == "f" else targets)
     with recording():
         found = tensor(call(truth, at))
-        if not found.ndim or found.shape != predictions.shape[: found.ndim]:
+        if not found.ndim:
+            found = tensor(found + np.zeros(len(predictions)))
+        if found.shape != predictions.shape[: found.ndim]:
             raise ConfigError(
-                f"{name}: a loss must give one number for each picture, of shape ({len(predictions)},), got shape "
-                f"{found.shape}; take the mean over the last axis alone (axis=-1), the one over the batch is taken for "
-                "you"
+                f"{name}: a loss must give one number for each picture, of shape ({len(predictions)},), or one for the "
+                f"batch, got shape {found.shape}; take the mean over the last axis (axis=-1)"
             )
         losses = found.astype(np.float64).reshape(len(found), -1).mean(axis=1)
     if losses.node is None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid._fixed import Fixed, Taken, config_of
+from pellucid._fixed import Fixed, Taken, config_of, is_float32
 from pellucid.autodiff import tensor
 from pellucid.errors import ConfigError, DataError, shown
 from pellucid.losses.loss import Number
@@ -41,7 +41,7 @@ class Metric(Fixed):
     """
 
     taken: ClassVar[Mapping[str, Taken]] = {
-        "dtype": lambda value: value is None or (isinstance(value, str) and value == "float32"),
+        "dtype": is_float32,
     }
     named: ClassVar[str] = ""
     """The name by default, where it is not the class's."""

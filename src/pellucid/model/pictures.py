@@ -117,6 +117,18 @@ def in_order(model: Network, x: Any) -> list[Any] | None:
     return [x[name] for name in names] if isinstance(x, Mapping) else list(x)
 
 
+def _is_raw(model: Network) -> bool:
+    """Whether it takes pictures as they are."""
+    scale, offset = model.preprocessing.scale_offset(1)
+    return bool(scale == 1 and offset == 0)
+
+
+def unscaled(model: Network, x: Any) -> Any:
+    """Whole numbers as floats where the model takes pictures as they are, so that they need not be levels."""
+    kind = x.dtype.kind if isinstance(x, np.ndarray) and x.dtype != np.uint8 else "f"
+    return float32_array(x, f"{model.name}: the pictures x") if kind in "iu" and _is_raw(model) else x
+
+
 def as_rows(model: Network, x: Any) -> Any:
     """The arrays of a network's several inputs behind one another, a row each; of one, that under its name in a
     dictionary; anything else as it is.
@@ -127,10 +139,11 @@ def as_rows(model: Network, x: Any) -> Any:
     """
     arrays = in_order(model, x) if model.built else None
     if arrays is None:
-        return x[model.input_name] if isinstance(x, Mapping) and set(x) == {model.input_name} else x
+        given = x[model.input_name] if isinstance(x, Mapping) and set(x) == {model.input_name} else x
+        return unscaled(model, given)
     parts = model.graph.parts.values()
     scale, offset = model.preprocessing.scale_offset(1)
-    raw = scale == 1 and offset == 0
+    raw = _is_raw(model)
     rows: Array | None = None
     for part, given in zip(parts, arrays, strict=True):
         what = f"{model.name}: {part.name!r}"

@@ -33,6 +33,16 @@ class experimental:
         return Dataset(lambda: map(np.int64, count(start, step)), None)
 
     @staticmethod
+    def shuffle_and_repeat(buffer_size: int, count: int | None = None, seed: int | None = None) -> Any:
+        """For `Dataset.apply`: `shuffle`, then `repeat`."""
+        return lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)
+
+    @staticmethod
+    def map_and_batch(map_func: Any, batch_size: int, *_: Any, drop_remainder: bool = False, **__: Any) -> Any:
+        """For `Dataset.apply`: `map`, then `batch`."""
+        return lambda dataset: dataset.map(map_func).batch(batch_size, drop_remainder)
+
+    @staticmethod
     def cardinality(dataset: Dataset) -> Any:
         """How many elements there are; -2 where nobody knows."""
         return dataset.cardinality()

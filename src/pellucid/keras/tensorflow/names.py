@@ -21,6 +21,7 @@ from pellucid.keras import metrics as metrics
 from pellucid.keras import optimizers as optimizers
 from pellucid.keras.tensorflow import config as config
 from pellucid.keras.tensorflow import data as data
+from pellucid.keras.tensorflow import distribute as distribute
 from pellucid.keras.tensorflow import image as image
 from pellucid.keras.tensorflow import io as io
 from pellucid.keras.tensorflow import linalg as linalg
@@ -28,6 +29,7 @@ from pellucid.keras.tensorflow import math as math
 from pellucid.keras.tensorflow import nn as nn
 from pellucid.keras.tensorflow import random as random
 from pellucid.keras.tensorflow import strings as strings
+from pellucid.keras.tensorflow import summary as summary
 from pellucid.keras.tensorflow import test as test
 from pellucid.keras.tensorflow import train as train
 from pellucid.keras.tensorflow.arrays import *  # noqa: F403 (each is named there)

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from pellucid.autodiff import Variable
-from pellucid.keras.tensor import Tensor
+from pellucid.errors import PellucidError
+from pellucid.keras.tensor import Dimensions, Tensor
 
 __all__ = [
-    "TensorSpec", "UnconnectedGradients", "device", "executing_eagerly", "function", "is_tensor", "name_scope",
-    "numpy_function", "print", "py_function",
+    "TensorShape", "TensorSpec", "UnconnectedGradients", "device", "errors", "executing_eagerly", "function",
+    "is_tensor", "name_scope", "numpy_function", "print", "py_function",
 ]  # fmt: skip
+
+TensorShape = Dimensions
 
 
 def is_tensor(x: Any) -> Any:
@@ -26,6 +29,13 @@ def is_tensor(x: Any) -> Any:
 def executing_eagerly() -> Any:
     """True: everything is calculated where it is written."""
     return True
+
+
+class errors:
+    """What programs catch, by TensorFlow's names: errors of ours, and Python's."""
+
+    OpError = InvalidArgumentError = NotFoundError = FailedPreconditionError = PellucidError
+    OutOfRangeError, ResourceExhaustedError = StopIteration, MemoryError
 
 
 class UnconnectedGradients:

@@ -1,0 +1,207 @@
+"""What public programs write around their models, which nothing else here is about."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid import keras
+from pellucid.errors import ConfigError
+from pellucid.keras import layers
+from pellucid.keras import tensorflow as tf
+
+X = np.random.default_rng(0).random((8, 4, 4, 1), np.float32)
+Y = np.arange(8) % 2
+Dataset = tf.data.Dataset
+
+
+def numbers(data: Any) -> list[Any]:
+    return [numbers(each) if isinstance(each, Dataset) else int(each) for each in data]
+
+
+def test_windows_and_turns_are_tensorflows() -> None:
+    """Against tensorflow-cpu 2.20, which gave these."""
+    assert numbers(Dataset.range(7).window(3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert numbers(Dataset.range(7).window(3, shift=2, stride=2)) == [[0, 2, 4], [2, 4, 6], [4, 6], [6]]
+    whole = Dataset.range(7).window(3, shift=1, stride=2, drop_remainder=True)
+    assert numbers(whole) == [[0, 2, 4], [1, 3, 5], [2, 4, 6]]
+    assert numbers(Dataset.range(10).window(2, shift=4)) == [[0, 1], [4, 5], [8, 9]]
+    assert numbers(Dataset.range(4).window(2).flat_map(lambda w: w.map(lambda x: x * 10))) == [0, 10, 20, 30]
+    turns = Dataset.range(1, 6).interleave(lambda x: Dataset.from_tensors(x).repeat(6), cycle_length=2, block_length=4)
+    assert numbers(turns) == [int(c) for c in "111122221122333344443344555555"]
+    assert int(Dataset.range(5).reduce(0, lambda total, x: total + x)) == 10
+    assert numbers(Dataset.range(5).take_while(lambda x: x < 3)) == [0, 1, 2]
+    repeated = Dataset.range(3).apply(tf.data.experimental.shuffle_and_repeat(3, 2))
+    assert sorted(numbers(repeated)) == [0, 0, 1, 1, 2, 2]
+    assert [part.tolist() for part in Dataset.range(3).apply(tf.data.experimental.map_and_batch(abs, 2))] == [
+        [0, 1],
+        [2],
+    ]
+
+
+def test_a_strategy_is_one_replica() -> None:
+    strategy = tf.distribute.MirroredStrategy()
+    assert strategy.num_replicas_in_sync == 1 == tf.distribute.get_strategy().num_replicas_in_sync
+    with strategy.scope():
+        model = keras.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(2, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    data = strategy.experimental_distribute_dataset(Dataset.from_tensor_slices((X, Y)).batch(4))
+    each = [strategy.run(lambda x, y: tf.reduce_sum(x), args=batch) for batch in data]
+    assert float(strategy.reduce(tf.distribute.ReduceOp.SUM, np.array(each), axis=0)) == pytest.approx(X.sum(), 1e-5)
+    with pytest.raises(ValueError, match="there is no TPU here"):
+        tf.distribute.cluster_resolver.TPUClusterResolver()
+    with pytest.raises(ConfigError, match="torchrun"):
+        tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def test_a_writer_of_summaries(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
+    assert not tf.summary.scalar("loss", 1.0, step=0)  # no writer is the default
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default():
+        tf.summary.scalar("loss", tf.constant(0.5), step=7)
+        tf.summary.histogram("weights", X, step=7)
+        tf.summary.image("pictures", X, step=7, max_outputs=2)
+        with pytest.raises(ConfigError, match="say step="):
+            tf.summary.text("words", ["a", "b"])
+    writer.close()
+    (file,) = tmp_path.iterdir()
+    events = [event for event in loader.EventFileLoader(str(file)).Load() if event.summary.value]
+    assert [(event.step, event.summary.value[0].tag) for event in events] == [
+        (7, "loss"), (7, "weights"), (7, "pictures"),
+    ]  # fmt: skip
+
+
+def test_variables_of_a_model_are_trained() -> None:
+    class Line(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.b = tf.Variable(0.0, name="weight"), tf.Variable(0.0, name="bias")
+
+        def call(self, x: Any) -> Any:
+            return self.w * x + self.b
+
+    model, x = Line(), np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
+    model.compile("sgd", lambda y, p: tf.reduce_mean(tf.square(y - p)), metrics=["mae"])
+    losses = model.fit(x, 3 * x + 1, epochs=2, batch_size=16, verbose=0, shuffle=False).history["loss"]
+    w = b = 0.0  # the same steps in numbers
+    for loss in losses:
+        error = w * x + b - (3 * x + 1)
+        assert loss == pytest.approx(float((error**2).mean()), 1e-5)
+        w, b = w - 0.01 * float((2 * error * x).mean()), b - 0.01 * float((2 * error).mean())
+    assert [float(v) for v in model.trainable_variables] == pytest.approx([w, b], 1e-5)
+
+
+def test_one_number_for_a_batch_is_a_loss() -> None:
+    def network(loss: Any) -> Any:
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", loss)
+        model.fit(X, Y, epochs=2, batch_size=4, verbose=0, shuffle=False)
+        return model
+
+    own, known = network(lambda y, p: keras.ops.mean(keras.ops.square(y - p))), network("mse")
+    np.testing.assert_allclose(own.get_weights()[0], known.get_weights()[0], rtol=1e-5)
+
+
+def test_a_step_gives_the_loss_alone_where_nothing_is_measured() -> None:
+    model = keras.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    assert isinstance(model.train_on_batch(X, Y), float)
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    assert len(model.train_on_batch(X, Y)) == 2
+
+
+def test_whole_numbers_go_in_as_they_are() -> None:
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    pairs = np.array([[-1, 300], [2, 3]])
+    np.testing.assert_array_equal(model.predict(pairs, verbose=0), [[299], [5]])
+    assert model.evaluate(pairs, np.array([299, 5]), verbose=0) == 0
+
+
+def test_losses_of_a_layer() -> None:
+    class Scaled(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.scale = self.add_weight(shape=(), initializer="ones", regularizer=keras.regularizers.l2(0.5))
+            self.add_loss(partial(lambda weight: 3.0 * tf.reduce_sum(weight), self.scale))
+
+        def call(self, x: Any) -> Any:
+            return x * self.scale
+
+    layer = Scaled()
+    layer(X)
+    assert [float(loss) for loss in layer.losses] == pytest.approx([3.0, 0.5])
+    model = keras.Sequential([layers.Input((4, 4, 1)), layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    assert model.evaluate(X, X, verbose=0) == pytest.approx(3.5, 1e-5)
+    model.fit(X, X, epochs=1, batch_size=8, verbose=0)
+    assert float(layer.scale.numpy()) == pytest.approx(1 - 0.1 * 4, 1e-5)
+    dense = layers.Dense(2, kernel_regularizer="l1")
+    dense(X.reshape(8, 16))
+    assert float(dense.losses[0]) == pytest.approx(0.01 * float(np.abs(dense.kernel.numpy()).sum()), 1e-5)
+
+
+def test_history_answers_by_either_name() -> None:
+    model = keras.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(X, Y, verbose=0).history
+    assert history.get("acc") == history["accuracy"] and history.get("auc") is None
+
+
+def test_the_modules_of_data_sets() -> None:
+    from pellucid.keras.datasets.mnist import load_data
+
+    assert load_data is keras.datasets.mnist.load_data
+
+
+def test_a_class_of_ones_own_sets_what_compile_sets() -> None:
+    class Batches(keras.utils.Sequence):
+        def __init__(self) -> None:
+            super().__init__()
+            self.num_batches = 3
+
+        def __len__(self) -> int:
+            return self.num_batches
+
+        def __getitem__(self, index: int) -> Any:
+            return X, Y
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loss = []
+            self.flat, self.dense = layers.Flatten(), layers.Dense(2)
+
+        def compile(self, rate: float) -> None:
+            super().compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+            self.optimizer = keras.optimizers.SGD(rate)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(self.flat(x))
+
+    model = Own()
+    model.compile(0.25)
+    history = model.fit(Batches(), epochs=1, verbose=0)
+    assert history.params["steps"] == 3 == Batches().num_batches
+    assert float(model.optimizer.learning_rate) == 0.25
+
+
+def test_a_name_without_an_ending_makes_its_folder(tmp_path: Path) -> None:
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.save(tmp_path / "models" / "net")
+    again = keras.models.load_model(tmp_path / "models" / "net")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_float32_is_taken_as_a_type_too() -> None:
+    for made in (partial(layers.Dense, 2), keras.metrics.Mean, keras.losses.MeanSquaredError):
+        for kind in (None, "float32", tf.float32, np.dtype("float32")):
+            made(dtype=kind)
+        with pytest.raises(ConfigError, match="dtype"):
+            made(dtype=tf.float64)
