@@ -136,6 +136,6 @@ def test_a_function_of_ones_own_trains_as_the_loss_it_is() -> None:
     np.testing.assert_allclose(model.get_weights()[0], expected.get_weights()[0], rtol=1e-4, atol=1e-6)
 
 
-def test_a_function_that_gives_one_number_is_refused_with_what_to_write() -> None:
+def test_a_function_that_gives_another_shape_is_refused_with_what_to_write() -> None:
     with pytest.raises(ConfigError, match=r"<lambda>|OwnLoss.*axis=-1"):
-        _small(lambda t, y: np.mean(np.square(t - y))).fit(X, np.eye(3)[Y], verbose=0, doctor=False)
+        _small(lambda t, y: np.mean(np.square(t - y), axis=0)).fit(X, np.eye(3)[Y], verbose=0, doctor=False)

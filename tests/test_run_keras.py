@@ -42,7 +42,7 @@ import tensorflow as tf
 from tensorflow.keras.layers import LSTM, Dense
 from tensorflow.keras.nothing import X
 model = tf.keras.Sequential([LSTM(3), Dense(2)])
-with tf.distribute.MirroredStrategy().scope():
+with tf.distribute.TPUStrategy().scope():
     tf.keras.layers.Conv9D(3)
 """
 
