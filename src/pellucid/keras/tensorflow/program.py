@@ -18,7 +18,12 @@ __all__ = [
     "is_tensor", "name_scope", "numpy_function", "print", "py_function",
 ]  # fmt: skip
 
-TensorShape = Dimensions
+
+class TensorShape(Dimensions):
+    """Sizes of axes; None for one that nobody knows."""
+
+    def __new__(cls, dims: Sequence[int | None] = ()) -> TensorShape:
+        return super().__new__(cls, dims)
 
 
 def is_tensor(x: Any) -> Any:
