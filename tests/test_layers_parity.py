@@ -42,6 +42,10 @@ def torch_pass(module: Any, x: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, 
 def test_layers_without_parameters_against_torch() -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
+    adaptive = [
+        (layers.AdaptiveAvgPool2D, nn.AdaptiveAvgPool2d),
+        (layers.AdaptiveMaxPool2D, nn.AdaptiveMaxPool2d),
+    ]
     rows: list[tuple[Layer, Any]] = [
         (MaxPool2D((3, 2), (2, 1), 1), nn.MaxPool2d((3, 2), (2, 1), 1)),
         (AvgPool2D((3, 2), (2, 1)), nn.AvgPool2d((3, 2), (2, 1))),
@@ -51,6 +55,7 @@ def test_layers_without_parameters_against_torch() -> None:
         (MaxPool2D(3, 3, 1, ceil_mode=True), nn.MaxPool2d(3, 3, 1, ceil_mode=True)),
         (AvgPool2D(3, (2, 4), 1, ceil_mode=True), nn.AvgPool2d(3, (2, 4), 1, True, count_include_pad=False)),
         (AvgPool2D(4, 3, (1, 2), ceil_mode=True, count_include_pad=True), nn.AvgPool2d(4, 3, (1, 2), ceil_mode=True)),
+        *((ours(size), theirs(size)) for ours, theirs in adaptive for size in ((3, 2), (4, 7), (1, 1))),
         (ReLU(), nn.ReLU()),
         (ReLU(max_value=0.5), nn.Hardtanh(0.0, 0.5)),
         (LeakyReLU(0.1), nn.LeakyReLU(0.1)),

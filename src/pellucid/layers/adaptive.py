@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.layers.layer import Cache, Key, Named
 from pellucid.layers.one_row import width
 from pellucid.layers.pool import Pool
 from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import adaptive_windows, pair
+from pellucid.ops.geometry import NO_PADS, Pooling, adaptive_windows, pair
 
 
 class AdaptivePool2D(Pool):
@@ -35,6 +36,14 @@ class AdaptivePool2D(Pool):
         """(i, j, rows, columns) of each."""
         rows, columns = (adaptive_windows(n, count) for n, count in zip(size, self.output_size, strict=True))
         return [(i, j, row, column) for i, row in enumerate(rows) for j, column in enumerate(columns)]
+
+    def regular(self, size: Shape) -> Pooling | None:
+        """What ordinary pooling takes, whose windows these are where both sides can be divided; else None."""
+        height, width = (n / count for n, count in zip(size, self.output_size, strict=True))
+        if not (height.is_integer() and width.is_integer()):
+            return None
+        windows = int(height), int(width)
+        return {"pool_size": windows, "strides": windows, "padding": NO_PADS}
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
@@ -65,6 +74,8 @@ class AdaptiveAvgPool2D(AdaptivePool2D):
     reduction: ClassVar[str] = "mean"
 
     def pooled(self, x: Array) -> tuple[Array, Cache]:
+        if regular := self.regular(x.shape[1:3]):
+            return ops.avg_pool2d(x, **regular), x.shape
         y = np.empty((len(x), *self.output_size, x.shape[-1]), x.dtype)
         for i, j, rows, columns in self.windows(x.shape[1:3]):
             y[:, i, j] = x[:, rows, columns].mean(axis=(1, 2))
@@ -83,6 +94,8 @@ class AdaptiveAvgPool2D(AdaptivePool2D):
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
+        if regular := self.regular(cache[1:3]):
+            return ops.avg_pool2d_backward(dy, cache, **regular), {}
         dx = np.zeros(cache, dy.dtype)
         for i, j, rows, columns in self.windows(cache[1:3]):
             taps = (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -102,6 +115,9 @@ class AdaptiveMaxPool2D(AdaptivePool2D):
     reduction: ClassVar[str] = "max"
 
     def pooled(self, x: Array) -> tuple[Array, Cache]:
+        if regular := self.regular(x.shape[1:3]):
+            y, picked = ops.max_pool2d(x, **regular)
+            return y, (picked, x.shape)
         y = np.empty((len(x), *self.output_size, x.shape[-1]), x.dtype)
         picked = np.empty(y.shape, np.int64)
         for i, j, rows, columns in self.windows(x.shape[1:3]):
@@ -114,6 +130,8 @@ class AdaptiveMaxPool2D(AdaptivePool2D):
         if not need_dx:
             return None, {}
         picked, shape = cache
+        if regular := self.regular(shape[1:3]):
+            return ops.max_pool2d_backward(dy, picked, shape, **regular), {}
         dx = np.zeros(shape, dy.dtype)
         example, channel = np.ogrid[: shape[0], : shape[-1]]
         for i, j, rows, columns in self.windows(shape[1:3]):

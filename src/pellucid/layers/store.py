@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,6 +62,12 @@ class Stored:
             _kept, ("owner", "trainable", "built", "version", "times_written")
         )
         _params, _state, _writable = map(_kept, ("_params", "_state", "_writable"))
+
+    def __copy__(self) -> Any:
+        """A layer of no model, with arrays of its own."""
+        other: Any = object.__new__(type(self))
+        other.__setstate__({**self.__dict__, "_store": copy.copy(self.store)})
+        return other
 
 
 def again(layer: Kind) -> Kind:

@@ -86,6 +86,7 @@ def activation_backward(
     return dx
 
 
+@options_of(check_numbers)
 def activation_gradient(dy: Array, y: Array, kind: str, **numbers: Unpack[Numbers]) -> Array:
     """The same of functions of NumPy's, for arrays that record what is calculated of them."""
     return formula(kind).df(dy, y, *formula(kind).taken(numbers))
