@@ -274,7 +274,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self._trained = tuple(layer.trainable for layer in self.layers)
         last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
         scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None
-        if scores and wanted and not getattr(self.loss, "from_logits", True):
+        if scores and wanted and self._several is None and not getattr(self.loss, "from_logits", True):
             warnings.warn(
                 f"{self.name}: its last layer has no {wanted}, so its answers are read as scores; Keras would take "
                 f"them for probabilities. Say from_logits=True to the loss, or activation={wanted!r} to the layer",

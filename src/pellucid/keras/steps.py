@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from pellucid import losses, metrics, optimizers
 from pellucid._arguments import verbosity
 from pellucid.autodiff import GradientTape
 from pellucid.errors import ConfigError, DivergedError, shown
+from pellucid.keras.batches import batches_of, count_of, each_of
+from pellucid.keras.several import OutputLosses
 from pellucid.keras.tensor import Calculated, tensor
 from pellucid.keras.watching import OfBatch, values_read, with_losses
 from pellucid.layers.recorded import nested_layers
 from pellucid.metrics import Mean, Metric
-from pellucid.model.streams import Source, is_stream
+from pellucid.model.pictures import as_rows
+from pellucid.model.streams import is_stream
 from pellucid.plan import accuracy_kind
 from pellucid.train import History, Progress, standardize_listeners
 from pellucid.train.events import BatchEnded, EpochEnded, EpochStarted, Stop, TrainingEnded, TrainingStarted
@@ -40,7 +44,13 @@ class Steps:
         stop_training: bool
         trainable_variables: Any
         held_layers: Any
+<<<<<<< HEAD
         own_variables: Any
+=======
+        built: bool
+        graph: Any
+        _keys: Any
+>>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
         inputs: Any
         outputs: Any
         optimizer_state: Any
@@ -54,6 +64,44 @@ class Steps:
     """Whether `compile` was given one; else what layers add to the loss is all of it."""
     _loss_tracker: Mean | None = None
     _own_metrics: tuple[Any, ...] | None = None
+    _several: OutputLosses | None = None
+    """Of a network with several outputs."""
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        *,
+        loss_weights: Any = None,
+        **options: Any,
+    ) -> None:
+        """As of `pellucid.Model`; with several outputs loss, loss_weights and metrics are one for all, a list with one
+        for each, or by the outputs' names, and `fit` takes its steps by a tape."""
+        names = self._output_names(loss)
+        self._loss_tracker = self._own_metrics = self._several = None
+        if len(names) > 1 and loss is not None:
+            several = OutputLosses(names, loss, loss_weights, metrics)
+            first = next((each for each in several.losses if each is not None), None)
+            super().compile(optimizer, first, None, **options)  # type: ignore[misc]
+            self._several = several
+            return
+        if isinstance(loss, list | tuple | Mapping) and len(loss) == 1:
+            loss = next(iter(loss.values() if isinstance(loss, Mapping) else loss))
+            nested = isinstance(metrics, list | tuple | Mapping) and len(metrics) == 1
+            inner = next(iter(metrics.values() if isinstance(metrics, Mapping) else metrics)) if nested else metrics
+            metrics = inner if isinstance(metrics, Mapping) or isinstance(inner, list | tuple) else metrics
+        super().compile(optimizer, loss, metrics, loss_weights=loss_weights, **options)  # type: ignore[misc]
+
+    def _output_names(self, loss: Any) -> list[str]:
+        """The names of its outputs; before it is built those by which losses are said, or their numbers."""
+        if self._keys:
+            return list(self._keys)
+        if self.built:
+            return [self.graph.nodes[number].layer.name for number in self.graph.outputs]
+        if isinstance(loss, Mapping):
+            return list(map(str, loss))
+        return [f"output_{number + 1}" for number in range(len(loss) if isinstance(loss, list | tuple) else 1)]
 
     @property
     def takes_own_steps(self) -> bool:
@@ -61,8 +109,13 @@ class Steps:
         own = any(getattr(type(self), name) is not getattr(Steps, name) for name in ("train_step", "test_step"))
         layers = self.held_layers()
         every = {id(one): one for layer in layers for one in (layer, *nested_layers(layer))}
+<<<<<<< HEAD
         adds = any(getattr(layer, "adds_to_loss", False) for layer in every.values())
         return own or bool(self.own_variables()) or adds
+=======
+        own = own or self._several is not None
+        return own or any(getattr(layer, "adds_to_loss", False) for layer in every.values())
+>>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch (x, y) or (x, y, sample_weight); what is measured so far in the epoch, by name."""
@@ -84,11 +137,12 @@ class Steps:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: Any = None
     ) -> Any:
         """What `compile` chose, and `losses`."""
-        own = getattr(self.loss, "call", None)
+        own = None if self._several is not None else getattr(self.loss, "call", None)
         if isinstance(own, OfBatch) and sample_weight is None:
             total = np.mean(tensor(own(tensor(y), y_pred)))
         else:
-            total = self.loss(y, y_pred, sample_weight) if y is not None and self._has_loss else 0.0
+            judge = self.loss if self._several is None else self._several.loss
+            total = judge(y, y_pred, sample_weight) if y is not None and self._has_loss else 0.0
         for each in self.losses:
             total = total + each
         return total
@@ -100,7 +154,13 @@ class Steps:
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _measured(self, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
-        self.step_metrics(y, y_pred)[0].update_state(float(loss))  # type: ignore[call-arg]
+        count = count_of(x)
+        if self._several is not None:
+            self._loss_tracker = self._loss_tracker or Mean("loss")
+            self._loss_tracker.update_state(float(loss), count)
+            measured = self._several.measure(y, y_pred, sample_weight, count, _metric)
+            return {"loss": self._loss_tracker.result(), **measured}
+        self.step_metrics(y, y_pred)[0].update_state(float(loss), count)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def step_metrics(self, y: Any, y_pred: Any) -> list[Metric]:
@@ -121,6 +181,8 @@ class Steps:
         """What `compile` was asked to measure; of a model that takes its own steps objects, the loss's mean first."""
         if not self.takes_own_steps:
             return super().metrics  # type: ignore[misc]
+        if self._several is not None:
+            return [*([] if self._loss_tracker is None else [self._loss_tracker]), *self._several.every]
         return [] if self._loss_tracker is None else [self._loss_tracker, *(self._own_metrics or ())]
 
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
@@ -188,7 +250,7 @@ class Steps:
         """What `test_step` came to over all batches."""
         self.reset_metrics()
         logs: Mapping[str, Any] = {}
-        for data, _ in _batches(x, y, sample_weight, batch_size, steps, "evaluate").epoch(0):
+        for data, _ in batches_of(self, x, y, sample_weight, batch_size, steps, "evaluate").epoch(0):
             logs = self.test_step(data)
         return _numbers(logs)
 
@@ -205,51 +267,6 @@ def _numbers(logs: Any) -> dict[str, float]:
     if not isinstance(logs, Mapping):
         raise ConfigError("train_step and test_step give a dictionary: {metric.name: metric.result() for ...}")
     return {str(name): float(np.mean(np.asarray(value))) for name, value in logs.items()}
-
-
-class _Rows:
-    """Batches of arrays, in a new order for each epoch where a seed is given."""
-
-    def __init__(self, arrays: Sequence[Any], alone: bool, size: int, seed: int | None) -> None:
-        self._arrays, self._alone, self._size, self._seed = arrays, alone, size, seed
-        self.count = len(arrays[0])
-        self.steps = -(-self.count // size)
-
-    def epoch(self, number: int) -> Iterator[tuple[Any, int]]:
-        order = np.arange(self.count)
-        if self._seed is not None:
-            order = np.random.default_rng([self._seed, number]).permutation(order)
-        for start in range(0, self.count, self._size):
-            rows = order[start : start + self._size]
-            parts = tuple(tensor(array[rows]) for array in self._arrays)
-            yield (parts[0] if self._alone else parts), len(rows)
-
-
-class _Given:
-    """Batches that somebody else makes."""
-
-    def __init__(self, given: Any, steps: int | None, what: str, seed: int | None) -> None:
-        self._source = Source(given, steps, what, seed)
-        self.steps, self.count = self._source.steps, 0
-
-    def epoch(self, number: int) -> Iterator[tuple[Any, int]]:
-        for batch in self._source.epoch(number):
-            parts = [
-                part if isinstance(part, dict | tuple | list) else tensor(part) for part in batch if part is not None
-            ]
-            yield (parts[0] if len(parts) == 1 else tuple(parts)), len(batch.x)
-
-
-def _batches(x: Any, y: Any, weights: Any, size: Any, steps: Any, what: str, seed: int | None = None) -> _Rows | _Given:
-    if y is None and is_stream(x):
-        return _Given(x, steps, what, seed)
-    arrays = [_floats(x), *(np.asarray(each) for each in (y, weights) if each is not None)]
-    return _Rows(arrays, y is None, 32 if size is None else int(size), seed)
-
-
-def _floats(x: Any) -> Any:
-    array = np.asarray(x)
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 class _Fitting:
@@ -275,11 +292,19 @@ class _Fitting:
         if refused := [name for name, value in options.items() if value is not None]:
             raise ConfigError(f"{model.name}: fit by steps of its own takes no {', '.join(refused)}; leave it out")
         if split and not is_stream(x):
+            x = as_rows(model, x)
+            if model._several is not None and y is not None:
+                y = model._several.of_each(y, "labels")
             cut = len(x) - int(len(x) * split)
-            held = held or (x[cut:], None if y is None else y[cut:])
-            x, y, weights = x[:cut], None if y is None else y[:cut], None if weights is None else weights[:cut]
+            parts = [None if part is None else each_of(part, np.asarray) for part in (y, weights)]
+            first, last = (
+                [None if p is None else each_of(p, itemgetter(rows)) for p in parts]
+                for rows in (slice(cut), slice(cut, None))
+            )
+            held = held or (x[cut:], last[0])
+            x, (y, weights) = x[:cut], first
         self.held = held
-        self.data = _batches(x, y, weights, self.size, steps, "fit", model.seed if shuffle else None)
+        self.data = batches_of(model, x, y, weights, self.size, steps, "fit", model.seed if shuffle else None)
         self.stop: Stop | None = None
 
     def run(self) -> History:
