@@ -44,13 +44,10 @@ class Steps:
         stop_training: bool
         trainable_variables: Any
         held_layers: Any
-<<<<<<< HEAD
         own_variables: Any
-=======
         built: bool
         graph: Any
         _keys: Any
->>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
         inputs: Any
         outputs: Any
         optimizer_state: Any
@@ -109,13 +106,9 @@ class Steps:
         own = any(getattr(type(self), name) is not getattr(Steps, name) for name in ("train_step", "test_step"))
         layers = self.held_layers()
         every = {id(one): one for layer in layers for one in (layer, *nested_layers(layer))}
-<<<<<<< HEAD
+        own = own or self._several is not None
         adds = any(getattr(layer, "adds_to_loss", False) for layer in every.values())
         return own or bool(self.own_variables()) or adds
-=======
-        own = own or self._several is not None
-        return own or any(getattr(layer, "adds_to_loss", False) for layer in every.values())
->>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch (x, y) or (x, y, sample_weight); what is measured so far in the epoch, by name."""

@@ -21,26 +21,16 @@ def by_tape(name: str, call: Call, targets: Array, predictions: Array, weights: 
 
     A formula that gives one number for the whole batch gives it for each picture.
     Shapes: predictions (N, ...) -> (N,), as predictions.
-<<<<<<< HEAD
     Errors: ConfigError for a formula that gives neither one number nor one for each picture, or pixel, and for one
     whose gradient is not known.
-=======
-    Errors: ConfigError for a formula that gives anything but one number for each picture, or pixel, or one of the whole
-    batch, which each then has, and for one whose gradient is not known.
->>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
     """
     at = tensor(predictions.astype(np.float64))
     at.node = Node()
     truth = tensor(targets.astype(np.float64) if targets.dtype.kind == "f" else targets)
     with recording():
         found = tensor(call(truth, at))
-<<<<<<< HEAD
         if not found.ndim:
             found = tensor(found + np.zeros(len(predictions)))
-=======
-        if not found.ndim:  # of the whole batch
-            found = found + np.zeros(len(predictions))
->>>>>>> 3fdd977 (Losses and metrics for several outputs in pellucid.keras)
         if found.shape != predictions.shape[: found.ndim]:
             raise ConfigError(
                 f"{name}: a loss must give one number for each picture, of shape ({len(predictions)},), or one for the "
