@@ -327,9 +327,9 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             rows := as_rows(self, x), y, batch_size=len(rows), verbose=0, shuffle=False, class_weight=class_weight,
             sample_weight=sample_weight, doctor=False, cache_features=False,
         )  # fmt: skip
-        asked = self.metrics_names if self.metrics else ["loss"]
-        found = {name: values[-1] for name, values in history.history.items() if name in asked}
-        return _judged(found, return_dict)
+        asked = history.history if self.takes_own_steps else self.metrics_names if self.metrics else ["loss"]
+        found = {name: history.history[name][-1] for name in history.history if name in asked}
+        return _judged({name: value for name, value in found.items() if name != "learning_rate"}, return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics for these pictures."""
@@ -397,6 +397,4 @@ def _as_list(given: Any) -> list[Any]:
 
 
 def _judged(logs: Mapping[str, float], return_dict: bool) -> Any:
-    if return_dict:
-        return dict(logs)
-    return list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))
+    return dict(logs) if return_dict else list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))
