@@ -13,12 +13,12 @@ pytest.importorskip("starlette", reason="the extra lab is not installed")
 from lab_browser import Pages, in_browser, until
 
 from pellucid import ops
+from pellucid._web import page_files
 from pellucid.exercises import EXERCISES, two_halves
-from pellucid.lab.app import page_files
 from pellucid.lab.launch import Lab
 from pellucid.lab.prepare import prepare
 
-LESSONS = json.loads(page_files()["lessons.json"][0])
+LESSONS = json.loads(page_files("pellucid.lab")["lessons.json"][0])
 SHOWN = """look => [
   new URLSearchParams(location.hash.slice(1)).get('lesson'),
   document.querySelector('#lesson-title').textContent,
@@ -119,7 +119,7 @@ def test_an_exercise_is_chosen_from_the_list_and_kept_in_the_address(pages: Page
 
 
 def test_lessons_speak_of_what_there_is() -> None:
-    page = {name: content.decode() for name, (content, _) in page_files().items()}
+    page = {name: content.decode() for name, (content, _) in page_files("pellucid.lab").items()}
     keys = set(re.findall(r"^  (\w+): ", page["store.js"].split("IN_ADDRESS = {")[1].split("};")[0], re.MULTILINE))
     ids = set(re.findall(r'id="([\w-]+)"', page["index.html"]))
     layers = {type(layer).__name__ for layer in prepare().model.layers}

@@ -13,7 +13,7 @@ pytest.importorskip("starlette", reason="the extra lab is not installed")
 from lab_browser import Pages, drawn, in_browser, number_in, numbers_in, until
 
 import pellucid
-from pellucid.lab.app import page_files
+from pellucid._web import page_files
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
 
@@ -221,7 +221,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize(("theme", "least"), [("light", 4.5), ("dark", 4.5), ("projector", 7.0)])
 def test_words_can_be_read_in_every_theme(theme: str, least: float) -> None:
-    style = page_files()["style.css"][0].decode()
+    style = page_files("pellucid.lab")["style.css"][0].decode()
     colours: dict[str, str] = {}
     for name in ("", f'[data-theme="{theme}"]'):
         block = re.search(rf"^:root{re.escape(name)} \{{(.*?)^\}}", style, re.MULTILINE | re.DOTALL)
@@ -234,7 +234,7 @@ def test_words_can_be_read_in_every_theme(theme: str, least: float) -> None:
 
 
 def test_every_word_is_known_in_both_languages() -> None:
-    files = {name: content.decode() for name, (content, _) in page_files().items()}
+    files = {name: content.decode() for name, (content, _) in page_files("pellucid.lab").items()}
     words = dict(re.findall(r'^  "?([\w. ]+)"?: \[("[^\n]*")\],$', files["words.js"], re.MULTILINE))
     assert len(words) > 60
     for name, texts in words.items():

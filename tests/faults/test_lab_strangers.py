@@ -18,7 +18,7 @@ pytest.importorskip("uvicorn", reason="the extra lab is not installed")
 from lab_client import HOST, OWN, PORT, Served
 from starlette.websockets import WebSocketDisconnect
 
-from pellucid.lab.app import page_files
+from pellucid._web import page_files
 from pellucid.lab.exports import EXPORTS
 from pellucid.lab.launch import Lab
 from pellucid.lab.protocol import MAX_MESSAGE
@@ -78,7 +78,7 @@ def test_there_is_nothing_but_the_page(served: Served, name: str) -> None:
 
 
 def test_every_file_of_the_page_comes_with_a_strict_policy(served: Served) -> None:
-    files = page_files()
+    files = page_files("pellucid.lab")
     assert {"index.html", "style.css", "main.js", "words.js"} <= set(files)
     for name, (content, kind) in files.items():
         answer = served.client.get(served.path(name))
@@ -102,8 +102,8 @@ def test_tokens_differ_and_are_long() -> None:
     assert access.tokens[Role.OWNER] != access.tokens[Role.VIEWER]
     assert all(len(token) >= 24 for token in access.tokens.values())
     assert access.role_of(access.tokens[Role.VIEWER]) is Role.VIEWER and access.role_of("") is None
-    assert access.allows(f"192.168.0.9:{PORT}", f"http://192.168.0.9:{PORT}", named=True)
-    assert not access.allows(f"192.168.0.8:{PORT}", None) and not access.allows(None, None)
+    assert access.place.allows(f"192.168.0.9:{PORT}", f"http://192.168.0.9:{PORT}", named=True)
+    assert not access.place.allows(f"192.168.0.8:{PORT}", None) and not access.place.allows(None, None)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
@@ -113,7 +113,7 @@ def test_nothing_can_be_sent_but_messages(served: Served, method: str) -> None:
 
 
 def test_a_large_upload_is_refused_before_it_is_read(lab: Lab) -> None:
-    host, port, token = "127.0.0.1", lab._access.port, lab._access.tokens[Role.OWNER]
+    host, port, token = "127.0.0.1", lab._access.place.port, lab._access.tokens[Role.OWNER]
     with socket.create_connection((host, port), timeout=10) as sent:
         head = f"POST /{token}/ HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000000000\r\n\r\n"
         sent.sendall(head.encode() + b"x" * 1000)
@@ -125,7 +125,7 @@ def test_a_large_upload_is_refused_before_it_is_read(lab: Lab) -> None:
 
 
 def test_many_ranges_and_long_headers(lab: Lab) -> None:
-    host, port, token = "127.0.0.1", lab._access.port, lab._access.tokens[Role.OWNER]
+    host, port, token = "127.0.0.1", lab._access.place.port, lab._access.tokens[Role.OWNER]
     ranges = ",".join(f"{i}-{i + 1}" for i in range(1000))
     for header, statuses in ((f"Range: bytes={ranges}", (b"200",)), ("X-Long: " + "x" * 2_000_000, (b"400", b"431"))):
         with socket.create_connection((host, port), timeout=10) as sent, contextlib.suppress(ConnectionError):
@@ -135,7 +135,7 @@ def test_many_ranges_and_long_headers(lab: Lab) -> None:
 
 def shake_hands(lab: Lab, room: int | None = None) -> socket.socket:
     """A WebSocket by hand, for what no client would send. room: bytes for what it has not read."""
-    host, port, token = "127.0.0.1", lab._access.port, lab._access.tokens[Role.OWNER]
+    host, port, token = "127.0.0.1", lab._access.place.port, lab._access.tokens[Role.OWNER]
     made = socket.socket()
     if room is not None:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
@@ -220,7 +220,7 @@ def test_a_viewer_that_does_not_read_is_dropped(lab: Lab, monkeypatch: pytest.Mo
 
 def test_names_with_markup_are_text(served: Served) -> None:
     """The page writes no markup of anything that it is told: no innerHTML and the like in any of its modules."""
-    for name, (content, _) in page_files().items():
+    for name, (content, _) in page_files("pellucid.lab").items():
         if name.endswith(".js"):
             found = re.search(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", content)
             assert not found, f"{name}: {found}"

@@ -17,9 +17,9 @@ pytest.importorskip("uvicorn", reason="the extra lab is not installed")
 from lab_client import HOST, OWN, PORT, Served
 from PIL import Image
 
+from pellucid.datasets.pictures import MAX_SENT_BYTES
 from pellucid.lab import app
 from pellucid.lab.launch import Lab
-from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.security import Role
 
 
@@ -81,7 +81,7 @@ def test_picture_bombs_are_refused_by_their_header(served: Served, width: int, h
 
 
 def head_of(lab: Lab, *lines: str) -> bytes:
-    host, port, token = "127.0.0.1", lab._access.port, lab._access.tokens[Role.VIEWER]
+    host, port, token = "127.0.0.1", lab._access.place.port, lab._access.tokens[Role.VIEWER]
     own = (f"POST /{token}/picture HTTP/1.1", f"Host: {host}:{port}", f"Origin: http://{host}:{port}")
     return "\r\n".join((*own, *lines, "", "")).encode()
 
@@ -89,12 +89,12 @@ def head_of(lab: Lab, *lines: str) -> bytes:
 @pytest.mark.parametrize(
     ("line", "status"),
     [
-        ("Content-Length: 1000000000", b"413"), (f"Content-Length: {MAX_FILE + 1}", b"413"),
+        ("Content-Length: 1000000000", b"413"), (f"Content-Length: {MAX_SENT_BYTES + 1}", b"413"),
         ("Content-Length: " + "9" * 18, b"413"), ("Transfer-Encoding: chunked", b"411"), ("X: 1", b"411"),
     ],
 )  # fmt: skip
 def test_too_much_is_refused_before_it_is_read(lab: Lab, line: str, status: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", lab._access.port), timeout=10) as sent:
+    with socket.create_connection(("127.0.0.1", lab._access.place.port), timeout=10) as sent:
         sent.sendall(head_of(lab, line))
         assert sent.recv(1000).startswith(b"HTTP/1.1 " + status)
         with contextlib.suppress(ConnectionError):  # closed: nobody reads the rest
@@ -105,7 +105,7 @@ def test_too_much_is_refused_before_it_is_read(lab: Lab, line: str, status: byte
 
 def test_who_dawdles_or_breaks_off_holds_up_nobody(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "SENDING_S", 0.2)
-    address = ("127.0.0.1", lab._access.port)
+    address = ("127.0.0.1", lab._access.place.port)
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(app.MAX_SENDING)]
         for each in slow:

@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "exporting.export_model",
     "report": "report.report",
     "lab": "lab.lab",
+    "serve": "serve.serve",
     "exercises": "exercises.exercises",
     "bench": "bench.bench",
     "run": "run_program.run",

@@ -157,14 +157,6 @@ def judged_classes(model: Model, dataset: Dataset, guesses: list[Any]) -> dict[s
     return {"classes": rows, "largest_class": {"class": names[most], "share": float(counts[most] / counts.sum())}}
 
 
-def answers_for(model: Model, pictures: Any) -> Any:
-    """The network's outputs, two columns where it has one sigmoid: the probability of the second of two classes."""
-    import numpy as np
-
-    outputs = model.predict(pictures, verbose=0)
-    return np.hstack([1 - outputs, outputs]) if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
-
-
 def held_out_data(
     run: Path | Inside, model: Model, data: str | None, bar: WorkBar, *, labels: Any = None, columns: Any = None
 ) -> Dataset:
@@ -313,25 +305,14 @@ def judged(model: Model, files: list[Path], pictures: list[Any], top: int | None
     labels all above a half."""
     import numpy as np
 
-    from pellucid.metrics import THRESHOLD
-    from pellucid.visualise.answers import several_labels
+    from pellucid.visualise.answers import probabilities, ranked
 
     if not files:
         return []
-    outputs = answers_for(model, np.stack(pictures))
-    names = model.class_names or tuple(str(index) for index in range(outputs.shape[1]))
-    order = np.argsort(-outputs, axis=1, kind="stable")
-    several = top is None and several_labels(model)
+    rows = ranked(model, probabilities(model, np.stack(pictures)), top)
     return [
-        {
-            "picture": str(file),
-            "predictions": [
-                {"class": names[k], "probability": round(float(row[k]), 6)}
-                for k in (ranked if several else ranked[: top or 1])
-                if not several or row[k] > THRESHOLD
-            ],
-        }
-        for file, row, ranked in zip(files, outputs, order, strict=True)
+        {"picture": str(file), "predictions": [{"class": name, "probability": share} for name, share in row]}
+        for file, row in zip(files, rows, strict=True)
     ]
 
 

@@ -46,7 +46,8 @@ def lab(
     Ctrl-C ends it; what was learned is kept, and can be opened again. Whoever has the first address steers; the second
     is for those who only look.
     """
-    from pellucid.lab.launch import make_lab, open_browser
+    from pellucid._web import open_browser
+    from pellucid.lab.launch import make_lab
     from pellucid.lab.prepare import prepare
 
     running = make_lab(

@@ -20,11 +20,10 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES or begins_as_picture(path)
 
 
-def begins_as_picture(path: Path) -> bool:
-    """Whether a file's first bytes are those of a picture; False for one that cannot be opened."""
+def begins_as_picture(source: Path | bytes) -> bool:
+    """Whether the first bytes of a file, or of its content, are a picture's; False for one that cannot be opened."""
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = source[:_HEAD_BYTES] if isinstance(source, bytes) else _head(source)
     except OSError:
         return False
     return (
@@ -33,6 +32,11 @@ def begins_as_picture(path: Path) -> bool:
         or (head[:2] == b"BM" and head[6:10] == bytes(4))  # two reserved numbers, always 0
         or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace() and head[3:4] in b"#0123456789")
     )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def known_types() -> str:

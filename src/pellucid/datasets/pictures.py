@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,6 +42,10 @@ _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 MAX_FILE_BYTES = 1 << 30
 MAX_MEGAPIXELS = 128
 """Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
+MAX_SENT_BYTES, MAX_SENT_PIXELS, MAX_SENT_PHOTOGRAPH = 16 * 2**20, 32 * 10**6, 64 * 10**6
+"""Of a file that somebody sends: bytes, and pixels, which its header says before any are decoded; the last of a JPEG,
+which is decoded at a part of its size."""
+JPEG = b"\xff\xd8"
 LARGE_PIXELS = 1 << 24
 """Pictures of more than this are decoded one at a time, whatever the number of threads."""
 _LARGE = ForkLock()
@@ -94,17 +99,18 @@ def read_picture(
     return decode(Path(path), fitting(size, channels, resize))
 
 
-def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
-    """The pixels of a file under a rule. Transparent parts show white; of an animation, the first frame is taken.
+def decode(source: Path | bytes, rule: Fitting) -> NDArray[np.uint8]:
+    """The pixels of a file, or of its content, under a rule.
 
-    A JPEG is decoded at a half, quarter or eighth of its size where at least twice the wanted size is left.
+    Transparent parts show white; of an animation, the first frame is taken. A JPEG is decoded at a half, quarter or
+    eighth of its size where at least twice the wanted size is left.
     """
-    return decode_with_numbers(path, rule)[0]
+    return decode_with_numbers(source, rule)[0]
 
 
-def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
+def decode_with_numbers(source: Path | bytes, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what the file's numbers are where they are neither of 8 nor of 16 bits."""
-    with _opened(path) as image:
+    with _opened(source) as image:
         if rule.mask:
             return _fit(_upright(_class_numbers(image), _orientation(image)), rule), None
         if image.format in ("JPEG", "MPO"):
@@ -113,8 +119,23 @@ def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], s
             width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
             image.draft("RGB" if rule.channels == 3 else "L", (width, height))
         with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
-            plain, numbers = _eight_bits(path, image)
+            plain, numbers = _eight_bits(source, image)
             return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), numbers
+
+
+def decode_sent(content: bytes, rule: Fitting) -> NDArray[np.uint8]:
+    """The pixels of a file that a stranger sent, one large one at a time.
+
+    Errors: DataError, also for one of more pixels than are worth the memory.
+    """
+    height, width = probe(content).size
+    most = MAX_SENT_PHOTOGRAPH if content.startswith(JPEG) else MAX_SENT_PIXELS
+    if height * width > most:
+        raise DataError(
+            f"this picture's {width:,} x {height:,} pixels are more than the {most // 10**6} million "
+            "that can be sent; make it smaller"
+        )
+    return decode(content, rule)
 
 
 def _class_numbers(image: Image.Image) -> Image.Image:
@@ -136,7 +157,7 @@ def _class_numbers(image: Image.Image) -> Image.Image:
     return Image.fromarray(levels.astype(np.uint8))
 
 
-def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:
+def _eight_bits(source: Path | bytes, image: Image.Image) -> tuple[Image.Image, str | None]:
     """The picture loaded, its numbers brought to 8 bits where it has more."""
     depth.correct(image)
     two_bytes = depth.has_two_bytes(image)
@@ -145,17 +166,17 @@ def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None
         return depth.grey_of(image)
     if not two_bytes or (int(np.asarray(image)[..., :3].max()) >= 1 << 6 and "transparency" not in image.info):
         return image, None  # the high bytes are a picture
-    with _opened(path) as twin:
+    with _opened(source) as twin:
         depth.correct(twin)
         return depth.colour_of(image, depth.low_bytes(twin))
 
 
-def probe(path: Path) -> Probe:
+def probe(source: Path | bytes) -> Probe:
     """What the header says, without decoding.
 
     Errors: DataError naming a file that is no picture.
     """
-    with _opened(path) as image:
+    with _opened(source) as image:
         width, height = image.size
         # A PNG may keep its EXIF behind the pixels; reading it there would decode the picture.
         # Of a TIFF, Pillow says the upright size to begin with.
@@ -165,26 +186,28 @@ def probe(path: Path) -> Probe:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(source: Path | bytes) -> Iterator[Image.Image]:
     """A picture whose header was read and found sound. Whatever Pillow raises on it becomes a DataError."""
     from PIL import Image
 
+    name = "this picture" if isinstance(source, bytes) else source
     try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
-            raise ValueError("it is no file")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"it takes {path.stat().st_size >> 20} MB")
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise ValueError("it is no file")  # opening a pipe would wait for its other end
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ValueError(f"it takes {size >> 20} MB")
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's limits are said in words of our own
-            image = Image.open(path, formats=READERS)
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=READERS)
         with image:
             if math.prod(image.size) > MAX_MEGAPIXELS * 10**6:
                 raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_MEGAPIXELS} million")
             yield image
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: cannot be decoded (its pixels are more than {MAX_MEGAPIXELS} million)") from error
+        raise DataError(f"{name}: cannot be decoded (its pixels are more than {MAX_MEGAPIXELS} million)") from error
     except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
-        raise DataError(f"{path}: cannot be decoded ({_reason(path, error)})") from error
+        raise DataError(f"{name}: cannot be decoded ({_reason(source, error)})") from error
 
 
 def fit_array(
@@ -205,11 +228,11 @@ def fit_array(
     return out
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(source: Path | bytes, error: Exception) -> str:
     if type(error).__name__ == "UnidentifiedImageError":
-        if path.stat().st_size == 0:
+        if not (source if isinstance(source, bytes) else source.stat().st_size):
             return "it is empty"
-        if begins_as_picture(path):
+        if begins_as_picture(source):
             return "it is damaged, or of a rare kind; save it anew, as a PNG of 8 bits"
         return "it is no picture of a known type"
     return (str(error) or type(error).__name__).splitlines()[0]

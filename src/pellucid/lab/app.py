@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,39 +18,23 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from pellucid._web import page_files
+from pellucid.datasets.pictures import MAX_SENT_BYTES
 from pellucid.errors import PellucidError
 from pellucid.lab.exports import EXPORTS, Export
 from pellucid.lab.hub import Hub
-from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.security import Access, Role
 from pellucid.lab.wording import told
 
-TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-}
 INDEX, PICTURE = "index.html", "picture"
 
 MAX_SENDING, SENDING_S = 4, 30.0
 """Picture files that may be on their way at once, and the seconds that each may take."""
 
 
-def page_files() -> dict[str, tuple[bytes, str]]:
-    """The page: each file's bytes and kind by its name. Nothing else is ever served."""
-    found = {}
-    for file in (resources.files("pellucid.lab") / "page").iterdir():
-        ending = "." + file.name.rpartition(".")[2]
-        if ending in TYPES:
-            found[file.name] = (file.read_bytes(), TYPES[ending])
-    return found
-
-
 def make_app(hub: Hub, access: Access) -> ASGIApp:
     """The application; it starts and ends the hub's painter."""
-    files = page_files()
+    files = page_files("pellucid.lab")  # nothing else is ever served
 
     async def file(request: Request) -> Response:
         name = request.path_params.get("name", INDEX)
@@ -147,7 +130,7 @@ class Guard:
         token = scope["path"].split("/")[1]
         known = self._access.role_of(token) is not None
         sends = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == f"/{token}/{PICTURE}"
-        if not known or not self._access.allows(said[b"host"], said[b"origin"], named=socket or sends):
+        if not known or not self._access.place.allows(said[b"host"], said[b"origin"], named=socket or sends):
             return PlainTextResponse("forbidden: open the address that pellucid lab printed, with its token", 403)
         if socket:
             return None
@@ -175,6 +158,6 @@ def _size_refusal(headers: dict[bytes, list[bytes]]) -> Response | None:
     said = headers.get(b"content-length", [])
     if b"transfer-encoding" in headers or len(said) != 1 or not said[0].isdigit():
         return _problem(411, "say how large the picture is")
-    if len(said[0]) > 12 or int(said[0]) > MAX_FILE:
-        return _problem(413, f"a picture file may have {MAX_FILE // 2**20} MB; make it smaller")
+    if len(said[0]) > 12 or int(said[0]) > MAX_SENT_BYTES:
+        return _problem(413, f"a picture file may have {MAX_SENT_BYTES // 2**20} MB; make it smaller")
     return None

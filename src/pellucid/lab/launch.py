@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid._language import language
+from pellucid._modules import optional
 from pellucid._text import markup
-from pellucid.errors import ConfigError
+from pellucid._web import LOCAL, listen
 from pellucid.lab.prepare import Start, prepare
-from pellucid.lab.security import LOCAL, NOTEBOOKS, Access, Role
+from pellucid.lab.security import NOTEBOOKS, Access, Role
 from pellucid.lab.session import Session
 from pellucid.ops.geometry import whole
 
@@ -26,38 +26,30 @@ if TYPE_CHECKING:
 PORT = 8765
 """Where the command looks for a free port first."""
 
-PORTS = 50
-"""How many after it are tried."""
-
-MAX_PORT = 65535
-BACKLOG = 256
-SEND_BUFFER = 256 * 1024
-"""Bytes that the system keeps for a viewer who does not read; more would only make what it sees older."""
-
-INSTALL = "the lab needs starlette, uvicorn and websockets: pip install 'pellucid[lab]'"
+NEEDS = ("starlette", "uvicorn", "websockets")
 
 
 class Lab:
     """A lab that runs. url: of who steers; viewer_url: of who looks. In a notebook it shows itself."""
 
     def __init__(
-        self, start: Start, listening: socket.socket, access: Access, host: str, lang: str | None, folder: Path | None
-    ):
+        self, start: Start, listening: socket.socket, access: Access, lang: str | None, folder: Path | None
+    ) -> None:
         self.session = Session(start, folder=folder)
         self.height = 760
-        self._access, self._host, self._socket = access, host, listening
+        self._access, self._socket = access, listening
         self._server, self._hub = _server(self.session, access, lang)
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """The address of whoever steers the training; to be kept."""
-        return self._access.address(Role.OWNER, self._host)
+        return self._access.address(Role.OWNER)
 
     @property
     def viewer_url(self) -> str:
         """The address for a class: it looks, and changes nothing."""
-        return self._access.address(Role.VIEWER, self._host)
+        return self._access.address(Role.VIEWER)
 
     def run(self) -> Path | None:
         """Serve until Ctrl-C or SIGTERM; the file in which the network was kept, where it learned anything.
@@ -129,31 +121,16 @@ def make_lab(
     Errors: ConfigError where the extra is not installed, or the port is taken.
     """
     said = None if lang is None else language(lang)
-    check_installed()
-    listening = _listen(host, port)
+    for name in NEEDS:
+        optional(name, "lab", "the lab")
+    listening = listen(host, port, first=PORT)
     try:
         made = begin()
         access = Access.to(host, listening.getsockname()[1], NOTEBOOKS if notebook else ())
-        return Lab(made, listening, access, host, said, folder(made))
+        return Lab(made, listening, access, said, folder(made))
     except BaseException:
         listening.close()
         raise
-
-
-def check_installed() -> None:
-    """Errors: ConfigError where the extra `lab` is not there."""
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError:
-        raise ConfigError(INSTALL) from None
-
-
-def open_browser(address: str) -> None:
-    """Open the page; a machine without a browser is none the worse."""
-    with contextlib.suppress(webbrowser.Error, OSError):
-        webbrowser.open(address)
 
 
 def _server(session: Session, access: Access, lang: str | None) -> tuple[uvicorn.Server, Hub]:
@@ -166,6 +143,7 @@ def _server(session: Session, access: Access, lang: str | None) -> tuple[uvicorn
     hub = Hub(session, lang)
     config = uvicorn.Config(
         make_app(hub, access),
+        http="h11",  # which bounds a request's head
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,  # maps of a network in training hardly become smaller
@@ -182,24 +160,3 @@ def _server(session: Session, access: Access, lang: str | None) -> tuple[uvicorn
         proxy_headers=False,
     )
     return uvicorn.Server(config), hub
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    """A socket on the port, or on the first free one. Errors: ConfigError where there is none, or no such host."""
-    if port is not None:
-        whole(port, "port", MAX_PORT, least=0)
-    wanted = range(PORT, PORT + PORTS) if port is None else (port,)
-    problem: OSError | None = None
-    for one in wanted:
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            made = socket.create_server((host, one), family=family, backlog=BACKLOG)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            return made
-        except OSError as error:
-            problem = error
-            if port is None and not isinstance(error, socket.gaierror):
-                continue
-            break
-    reason = "" if problem is None else f": {problem.strerror or problem}"
-    raise ConfigError(f"cannot listen on {host}:{wanted[0]}{reason}; choose another port or host")

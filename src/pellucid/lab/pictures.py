@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from pellucid.datasets.dataset import Dataset
-from pellucid.datasets.pictures import Fitting, decode, fitting, probe
-from pellucid.errors import ConfigError, DataError
+from pellucid.datasets.pictures import Fitting, decode_sent, fitting
+from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.model.background import border_mean, looks_inverted
 from pellucid.model.inputs import input_range
@@ -23,12 +19,6 @@ from pellucid.runs.setup import RESIZE
 
 MAX_OWN, MAX_BYTES = 512, 64 * 2**20
 """That are kept, those that are looked at longest."""
-
-MAX_FILE, MAX_PIXELS, MAX_PHOTOGRAPH = 16 * 2**20, 32 * 10**6, 64 * 10**6
-"""Of a file that is sent: bytes, and pixels, which its header says before any are decoded; the last of a JPEG, which is
-decoded at a part of its size."""
-
-JPEG = b"\xff\xd8"
 
 
 @dataclass(frozen=True)
@@ -103,18 +93,8 @@ class NumberedPictures:
         rule = self.rule
         if rule is None:
             raise self.no_own()
-        with self._decoding, tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
-            path = Path(folder, "picture")
-            path.write_bytes(content)
-            with _without(folder):
-                height, width = probe(path).size
-                most = MAX_PHOTOGRAPH if content.startswith(JPEG) else MAX_PIXELS
-                if height * width > most:
-                    raise DataError(
-                        f"this picture's {width:,} x {height:,} pixels are more than the {most // 10**6} million "
-                        "that can be sent; make it smaller"
-                    )
-                levels = decode(path, rule)
+        with self._decoding:
+            levels = decode_sent(content, rule)
         return self.add_levels(levels), looks_inverted(levels, self.background)
 
     def no_own(self) -> ConfigError:
@@ -122,12 +102,3 @@ class NumberedPictures:
         return ConfigError(
             f"pictures of one's own have 1 or 3 channels, this network takes {self.test.images.shape[1:]}"
         )
-
-
-@contextlib.contextmanager
-def _without(folder: str) -> Iterator[None]:
-    """Errors name the picture, and not where it lay for a moment."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(str(error).replace(str(Path(folder, "picture")), "this picture")) from None

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pellucid._language import LANGUAGES
+from pellucid.datasets.pictures import MAX_SENT_BYTES
 from pellucid.lab.change import grid_of
 from pellucid.lab.looking import VIEWS, Look, Seen, view
-from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.protocol import Part, Request
 from pellucid.layers import Layer
 from pellucid.model import Model
@@ -68,7 +68,7 @@ def _board(look: Look) -> dict[str, Any] | None:
     if look.board is None:
         return None
     cells = grid_of(look.model.input_shape)
-    return {"light": look.board.light, "fitted": look.board.fitted, "cells": cells, "bytes": MAX_FILE}
+    return {"light": look.board.light, "fitted": look.board.fitted, "cells": cells, "bytes": MAX_SENT_BYTES}
 
 
 def _block(block: Block) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pellucid import losses, optimizers
+from pellucid import losses, ops, optimizers
 from pellucid._arguments import flag, record, several, verbosity, within
 from pellucid._locks import building
 from pellucid._progress import work_bar
@@ -153,20 +153,16 @@ class Network(Stack):
 
     def scaled(self, images: Any) -> Array:
         """Pictures as the first layer gets them: uint8 scaled by `preprocessing`, floats as they are."""
-        return self._as_floats(standardize_images(as_rows(self, images), self._input_shape, self.name))
+        pictures = standardize_images(as_rows(self, images), self._input_shape, self.name)
+        if pictures.dtype != np.uint8:
+            return np.asarray(pictures, np.float32)
+        count, channels = len(pictures), pictures.shape[-1]
+        scale, offset = self.preprocessing.scale_offset(channels)
+        pixels = np.asarray(pictures[:]).reshape(count, 1, -1, channels)
+        return ops.gather(pixels, np.arange(count), scale=scale, offset=offset).reshape(pictures.shape)
 
     def __call__(self, x: Any) -> Any:
         return super().__call__(x if is_symbolic(x) else as_rows(self, x))
-
-    def _as_floats(self, pictures: Any) -> Array:
-        if pictures.dtype == np.float32:
-            return np.asarray(pictures)
-        if pictures.dtype != np.uint8:
-            return np.asarray(pictures, np.float32)
-        scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
-        floats = pictures * scale
-        floats += offset
-        return np.asarray(floats)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None
@@ -186,23 +182,23 @@ class Network(Stack):
         if batch_size is None and count > 1:
             capacity = max(min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1)), 1)
         if count <= capacity:
-            return self._answer(images, self._as_floats, max(count, 1))
+            return self._answer(images, np.asarray, max(count, 1))
         done = 0
         with work_bar(verbose) as bar:
 
-            def scaled(batch: Any) -> Array:
+            def told(batch: Any) -> Array:
                 nonlocal done
                 bar(done, count, "answering for pictures")
                 done += len(batch)
-                return self._as_floats(batch)
+                return np.asarray(batch)
 
-            return self._answer(images, scaled, capacity)
+            return self._answer(images, told, capacity)
 
     def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
         if self.turns.elsewhere:  # all answers are of one step's weights
             with self.turns.taken():
-                return self._predictor.run(self._state, images, prepare, capacity)
-        return self._predictor.run(self._state, images, prepare, capacity)
+                return self._predictor.run(self._state, images, prepare, capacity, self.preprocessing.scale_offset)
+        return self._predictor.run(self._state, images, prepare, capacity, self.preprocessing.scale_offset)
 
     def _state(self) -> tuple[Graph, FlatParameters, int]:
         return self.graph, self.parameters, self.version

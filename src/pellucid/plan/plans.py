@@ -20,7 +20,7 @@ from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.plan.base import frozen_nodes
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP, new_totals
-from pellucid.plan.feed import Feed
+from pellucid.plan.feed import Feed, Scaled
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.lowering import added_up, backward_work, convolves_directly, lower, strip_head
@@ -65,6 +65,21 @@ class InferencePlan(_Worked):
         self.version = -1
         """Of the weights it was last run with, for whoever keeps the plan."""
         self._statistics = _joined(())
+        self._scaling: tuple[Scaled, WorkSequence] | None = None
+
+    def take(self, pictures: Array, scale: Array, offset: Array) -> None:
+        """Put pictures of bytes into `inputs`, scaled by channel as a training scales them.
+
+        Shapes: pictures (n, ...) uint8, scale, offset (C,).
+        """
+        if self._scaling is None:
+            scaled = Scaled(aligned_empty(self.inputs.shape, np.uint8), self.inputs, scale.copy(), offset.copy())
+            self._scaling = scaled, WorkSequence([scaled.work()])
+            self.memory_bytes += scaled.source.nbytes
+        scaled, work = self._scaling
+        scaled.scale[...], scaled.offset[...] = scale, offset
+        scaled.source[: len(pictures)] = pictures.reshape(len(pictures), *scaled.source.shape[1:])
+        work.run(len(pictures))
 
     @property
     def exact(self) -> bool:

@@ -32,8 +32,9 @@ class Predictor:
         images: Any,
         prepare: Callable[[Any], Array],
         capacity: int,
+        scaling: Callable[[int], tuple[Array, Array]] | None = None,
     ) -> Any:
-        """Outputs of `prepare(images[a:b])`, batch by batch.
+        """Outputs of `prepare(images[a:b])`, batch by batch; scaling: scale and offset for so many channels of bytes.
 
         state: graph, parameters, and the weights' version (another one is another state); asked where a layer or model
         may have changed since the call before.
@@ -48,14 +49,14 @@ class Predictor:
             plan = _current(plan, *state(), capacity)
         count = len(images)
         if count == capacity:
-            plan.inputs[...] = prepare(images)
+            _fill(plan, prepare(images), scaling)
             answers = [given.copy() for given in plan.run(count)]
         else:
             expect_memory(sum(count * out[:1].nbytes for out in plan.outputs), "the answers")
             answers = [np.empty((count, *out.shape[1:]), np.float32) for out in plan.outputs]
             for start in range(0, count, capacity):
                 batch = prepare(images[start : start + capacity])
-                plan.inputs[: len(batch)] = batch
+                _fill(plan, batch, scaling)
                 for answer, given in zip(answers, plan.run(len(batch)), strict=True):
                     answer[start : start + len(batch)] = given
         if plan.memory_bytes <= KEPT_BYTES:
@@ -65,6 +66,13 @@ class Predictor:
     def forget(self) -> None:
         """Let go of the kept plan."""
         self._idle.clear()
+
+
+def _fill(plan: InferencePlan, batch: Array, scaling: Callable[[int], tuple[Array, Array]] | None) -> None:
+    if scaling is not None and batch.dtype == np.uint8:
+        plan.take(batch, *scaling(batch.shape[-1]))
+    else:
+        plan.inputs[: len(batch)] = batch
 
 
 def _current(

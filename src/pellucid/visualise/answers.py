@@ -10,6 +10,7 @@ from pellucid import ops
 from pellucid._text import clip
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
+from pellucid.metrics import THRESHOLD
 from pellucid.model import Model
 from pellucid.model.inputs import SEVERAL
 from pellucid.ops import Array
@@ -33,16 +34,25 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     Shapes: images (N,H,W,C), an array or Pictures, read a few at a time -> (N, classes) float32.
     Errors: ConfigError for a network without one score a class; ShapeError and DataError as `predict`.
     """
-    if per_pixel(model):
-        raise ConfigError(f"{model.name} gives a class for each pixel, so none for a picture; see pellucid show masks")
-    if len(model.output_shape) != 1:
-        raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
+    expect_classes(model)
     chunks = []
     for start in range(0, len(images), CHUNK):
         chunks.append(model.predict(images[start : start + CHUNK], verbose=0))
         if progress is not None:
             progress(min(start + CHUNK, len(images)), len(images), "judging pictures")
-    outputs = np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32)
+    return as_probabilities(model, np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32))
+
+
+def expect_classes(model: Model) -> None:
+    """Errors: ConfigError for a network without one score a class."""
+    if per_pixel(model):
+        raise ConfigError(f"{model.name} gives a class for each pixel, so none for a picture; see pellucid show masks")
+    if len(model.output_shape) != 1:
+        raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
+
+
+def as_probabilities(model: Model, outputs: Array) -> Array:
+    """What a network gave, as `probabilities` has it. Shapes: (N, scores) -> (N, classes) float32."""
     bare = all(strip_head(model.graph, joint) is model.graph for joint in ("softmax", "sigmoid"))
     if outputs.shape[1] == 1:
         second = ops.activation(outputs, "sigmoid") if bare else outputs
@@ -50,6 +60,24 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     if bare and several_labels(model):
         return ops.activation(outputs, "sigmoid")
     return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
+
+
+def ranked(model: Model, shares: Array, top: int | None) -> list[list[tuple[str, float]]]:
+    """For each row of probabilities the `top` most probable classes, the most probable first.
+
+    top: None for one, or, where a picture may have several labels, for all that are more probable than not.
+    Shapes: shares (N, classes).
+    """
+    names, several = class_names(model, shares.shape[1]), top is None and several_labels(model)
+    order = np.argsort(-shares, axis=1, kind="stable")
+    return [
+        [
+            (names[k], round(float(row[k]), 6))
+            for k in (places if several else places[: top or 1])
+            if not several or row[k] > THRESHOLD
+        ]
+        for row, places in zip(shares, order, strict=True)
+    ]
 
 
 def several_labels(model: Model) -> bool:

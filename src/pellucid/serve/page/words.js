@@ -1,0 +1,41 @@
+// What the page says, in the language of ?lang= or of the browser.
+const WORDS = {
+  drop: ["Drop pictures here, or choose some", "이미지를 여기에 끌어 놓거나 선택하십시오"],
+  private: ["They go to this server and nowhere else.", "이미지는 이 서버로만 전송됩니다."],
+  docs: ["For programs", "프로그램에서 쓰기"],
+  home: ["Try it", "직접 해 보기"],
+  ask: ["How a program asks", "프로그램에서 요청하는 방법"],
+  classes: ["{count} classes", "클래스 {count}개"],
+  waiting: ["computing …", "계산하고 있습니다 …"],
+  403: ["", "토큰이 없거나 맞지 않습니다."],
+  413: ["", "이미지가 너무 큽니다. 더 작게 만들어 보내십시오."],
+  422: ["", "읽을 수 있는 이미지가 아닙니다."],
+  503: ["", "기다리는 이미지가 너무 많습니다. 잠시 후 다시 시도하십시오."],
+  unreachable: ["The server does not answer; is it still running?", "서버가 응답하지 않습니다. 실행 중인지 확인하십시오."],
+};
+
+const asked = new URLSearchParams(location.search);
+export const token = asked.get("token");
+export const korean = (asked.get("lang") || navigator.language).toLowerCase().startsWith("ko");
+
+export function word(name, given = {}) {
+  return WORDS[name][korean ? 1 : 0].replace(/\{(\w+)\}/g, (_, key) => given[key]);
+}
+
+// A problem that the server tells in English, in the page's language where it has words for that status.
+export function told(status, problem) {
+  return (korean && WORDS[status]?.[1]) || problem;
+}
+
+export function element(name, text = "", properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text }, properties);
+}
+
+// Of a request: the token that this page's address has.
+export const headers = token ? { Authorization: `Bearer ${token}` } : {};
+
+export function say() {
+  document.documentElement.lang = korean ? "ko" : "en";
+  for (const place of document.querySelectorAll("[data-word]")) place.textContent = word(place.dataset.word);
+  for (const link of document.querySelectorAll("nav a")) link.search = location.search;
+}
