@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 import pickle
@@ -167,6 +168,34 @@ def test_cifar_layouts_agree(tmp_path, pictures):
         assert np.array_equal(got_images, images) and np.array_equal(got_labels, labels)
 
 
+def test_cifar100_has_fine_and_coarse_labels(nowhere, monkeypatch):
+    rng = np.random.default_rng(1)
+    place = nowhere / "cifar-100-python"
+    place.mkdir(parents=True)
+    held = {}
+    for part in ("train", "test"):
+        fine = rng.integers(0, 100, 6).tolist()
+        images = rng.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+        batch = {b"data": images.transpose(0, 3, 1, 2).reshape(6, 3072), b"fine_labels": fine}
+        batch |= {b"coarse_labels": [label // 5 for label in fine], b"filenames": [b"a"] * 6, b"batch_label": b"one"}
+        (place / part).write_bytes(pickle.dumps(batch, 2))
+        held[part] = images, fine
+    with pytest.raises(DataError, match="expected 50000 training pictures of cifar100, got 6"):
+        datasets.load("cifar-100")
+    info = dataclasses.replace(registry.KNOWN["cifar100"], num_train=6, num_test=6)
+    monkeypatch.setitem(registry.KNOWN, "cifar100", info)
+    assert datasets.load("cifar100").class_names[1] == "aquarium_fish"
+    for mode, step in (("fine", 1), ("coarse", 5)):
+        for (x, y), (images, fine) in zip(datasets.cifar100.load_data(mode), held.values(), strict=True):
+            assert np.array_equal(x, images) and np.array_equal(y[:, 0], np.array(fine) // step)
+    with pytest.raises(ConfigError, match="label_mode"):
+        datasets.cifar100.load_data("middle")
+    batch[b"fine_labels"] = [100] * 6
+    (place / "test").write_bytes(pickle.dumps(batch, 2))
+    with pytest.raises(DataError, match="fine_labels: expected 0 to 99, got 100"):
+        datasets.load("cifar100")
+
+
 def test_real_cifar():
     real("cifar10")
     data = datasets.load("cifar-10")
@@ -229,10 +258,10 @@ def test_too_few_pictures_are_noticed(nowhere):
 
 
 def test_listing_is_complete():
-    assert datasets.names() == ("digits", "mnist", "fashion-mnist", "cifar10")
+    assert datasets.names() == ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")
     for name in datasets.names():
         info = datasets.known(name)
-        assert info.title and info.source and len(info.class_names) == 10
+        assert info.title and info.source and len(info.class_names) == (100 if name == "cifar100" else 10)
     assert datasets.fetch_named("digits") is None
 
 

@@ -59,7 +59,9 @@ class Option(NamedTuple):
 
 
 OPTIONS = {
-    "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
+    "data": Option(
+        str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, cifar100, or a folder, a sub-folder a class."
+    ),
     "labels": Option(list[Path], "FILE", "A .csv of their labels. Again: corrects them."),
     "columns": Option(str, "ROLE=X", "Its columns: file=id,label=breed,split=set."),
     "validation": Option(str, "PATH|X", "Judged on: a folder, a .csv, or a share: 0.1."),

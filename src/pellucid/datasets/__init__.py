@@ -4,17 +4,17 @@ registry.py loads by name or path; sources.py lists the names; download.py finds
 idx.py and cifar.py read formats; folder.py, pictures.py and cache.py read folders of pictures.
 labels.py splits and weighs by class; transforms.py scales; augmentation.py draws
 what changes pictures; batches.py puts batches together.
-digits, mnist, fashion_mnist and cifar10 each give Keras's load_data().
+digits, mnist, fashion_mnist, cifar10 and cifar100 each give Keras's load_data().
 """
 
 from __future__ import annotations
 
-from pellucid.datasets import cifar10, digits, fashion_mnist, mnist
+from pellucid.datasets import cifar10, cifar100, digits, fashion_mnist, mnist
 from pellucid.datasets.dataset import Dataset, Pictures, Split
 from pellucid.datasets.registry import fetch_named, load, locate, names
 from pellucid.datasets.sources import Known, known
 
 __all__ = [
-    "Dataset", "Known", "Pictures", "Split", "cifar10", "digits", "fashion_mnist", "fetch_named", "known", "load",
-    "locate", "mnist", "names",
+    "Dataset", "Known", "Pictures", "Split", "cifar10", "cifar100", "digits", "fashion_mnist", "fetch_named", "known",
+    "load", "locate", "mnist", "names",
 ]  # fmt: skip

@@ -44,8 +44,8 @@ def load(
     several: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class, or with
-    images/ and masks/, files of class numbers with the pictures' names.
+    """A data set: "digits", "mnist", "fashion-mnist", "cifar10", "cifar100", or a folder with one sub-folder a class,
+    or with images/ and masks/, files of class numbers with the pictures' names.
 
     size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, the
     shorter side at least 32, or become square by the median of their shorter sides, 32 to 128.
@@ -221,7 +221,8 @@ def _read(info: Known, place: Path) -> tuple[Split, Split]:
                 raise DataError(f"{path}: sizes: expected pictures of {info.shape[:2]}, got {images.shape[1:]}")
         train, test = (Split(images[..., None], labels.astype(np.int64)) for images, labels in pairs)
         return train, test
-    train, test = (Split(*part) for part in cifar.read_parts(place))
+    read = cifar.read_hundred if info.layouts[0] == cifar.HUNDRED_FILES else cifar.read_parts
+    train, test = (Split(*part) for part in read(place))
     return train, test
 
 

@@ -2,7 +2,7 @@
 
 The SHA-256 of the MNIST and Fashion-MNIST files was taken from copies whose MD5 is the one that torchvision lists (and
 Fashion-MNIST's own page). That of CIFAR-10's archive is the one in published loaders (red-datasets, gomlx); the MD5 on
-its author's page is c32a1d4ab5d03f1284b67883e8d87530.
+its author's page is c32a1d4ab5d03f1284b67883e8d87530. That of CIFAR-100's is in keras/src/datasets/cifar100.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.datasets.cifar import BINARY_FILES, PYTHON_FILES
+from pellucid.datasets.cifar import BINARY_FILES, HUNDRED_FILES, HUNDRED_NAMES, PYTHON_FILES
 from pellucid.datasets.cifar import CLASS_NAMES as CIFAR_NAMES
 from pellucid.datasets.digits import SOURCE as DIGITS_SOURCE
 from pellucid.datasets.download import Remote
@@ -41,6 +41,13 @@ _CIFAR_FOLDERS = (
     *(f"{parent}cifar-10-batches-{form}" for form in ("bin", "py") for parent in ("", "cifar-10/", "cifar10/")),
     "cifar-10",
     "cifar10",
+)
+_HUNDRED_FOLDERS = (
+    "cifar-100-python",
+    "cifar-100/cifar-100-python",
+    "cifar100/cifar-100-python",
+    "cifar-100",
+    "cifar100",
 )
 
 
@@ -140,6 +147,25 @@ KNOWN = {
                     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
                     170052171,
                     _CIFAR_MIRRORS,
+                ),
+            ),
+        ),
+        Known(
+            name="cifar100",
+            title="small colour photographs",
+            source="CIFAR-100, A. Krizhevsky 2009, University of Toronto technical report; no licence stated",
+            class_names=HUNDRED_NAMES,
+            shape=(32, 32, 3),
+            num_train=50000,
+            num_test=10000,
+            folders=_HUNDRED_FOLDERS,
+            layouts=(HUNDRED_FILES,),
+            remotes=(
+                Remote(
+                    "cifar-100-python.tar.gz",
+                    "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+                    169001437,
+                    _CIFAR_MIRRORS[:2],
                 ),
             ),
         ),

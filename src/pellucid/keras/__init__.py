@@ -37,6 +37,7 @@ from pellucid.keras import (
     saving,
     tensorflow,
     utils,
+    wrappers,
 )
 from pellucid.keras.layers import Input, Layer
 from pellucid.keras.models import Model, Sequential
@@ -46,6 +47,7 @@ __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
     "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
     "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils",
+    "wrappers",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pellucid.datasets import cifar10, fashion_mnist, mnist
+from pellucid.datasets import cifar10, cifar100, fashion_mnist, mnist
 
-__all__ = ["cifar10", "fashion_mnist", "mnist"]
+__all__ = ["cifar10", "cifar100", "fashion_mnist", "mnist"]
