@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import Command
 from published_files import only_data
 
 from pellucid import zoo
@@ -141,7 +142,9 @@ def test_bad_arguments_are_said() -> None:
         applications.ConvNeXtTiny()
 
 
-def test_published_files_are_looked_for_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_files_are_looked_for_and_named(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only_data(tmp_path, tmp_path / "cache", monkeypatch)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     assert {one.scaling for one in KERAS_PUBLISHED.values()} <= SCALINGS.keys()
@@ -154,6 +157,7 @@ def test_published_files_are_looked_for_and_named(tmp_path: Path, monkeypatch: p
         ("NASNetMobile", "NASNet-mobile-no-top.h5"),
     ):
         assert file in KERAS_PUBLISHED
+        assert command("weights", "fetch", file)[2].startswith(f"pellucid: {file} is not on this machine")
         with pytest.raises(DataError, match=f"{re.escape(file)} is not on this machine"):
             BUILDERS[name](include_top=False, input_shape=(64, 64, 3))
 

@@ -16,7 +16,7 @@ def test_the_page_runs_and_is_the_same_in_both_languages(capsys) -> None:  # typ
     code = blocks("keras.md")
     assert blocks("keras.ko.md") == code
     exec(compile("\n".join(code), "keras.md", "exec"), {})
-    assert capsys.readouterr().out == "(None, 3)\n1\n"
+    assert capsys.readouterr().out == "(None, 3)\n940851\n1\n"
 
 
 def test_what_the_page_says_is_refused_is() -> None:

@@ -74,9 +74,11 @@ def fetch(
     ] = None,
 ) -> None:
     """Bring published weights onto this machine, unless they are here already; what comes is checked by its hash."""
-    from pellucid.convert import bring, published
+    from pellucid.convert import KERAS_PUBLISHED, bring, published
 
-    for one in [published(name) for name in names]:  # all names are checked before the first download
+    for one in [
+        KERAS_PUBLISHED.get(name) or published(name) for name in names
+    ]:  # all names are checked before the first download
         with WorkBar() as bar:
             place = bring(one, into=into, progress=bar)
         say(f"{one.network}: {place}")
