@@ -67,6 +67,15 @@ def test_layers_called_otherwise_are_found_and_that_is_said(tmp_path: Path) -> N
     assert import_weights(ours(), tmp_path / "w.pth", no_top=True).fresh == ("dense", "dense_1", "dense_2")
 
 
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-5])
+def test_an_epsilon_that_pytorch_has_not_is_said(epsilon: float, tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(18, 2))
+    torch.save(module.state_dict(), tmp_path / "w.pth")
+    made = [L.Input((5, 4, 1)), L.Conv2D(3, 3), L.BatchNorm(epsilon=epsilon, name="norm"), L.Flatten(), L.Dense(2)]
+    notes = import_weights(Sequential(made), tmp_path / "w.pth").notes
+    assert any("'norm' adds 0.001 to the variance" in note for note in notes) == (epsilon != 1e-5)
+
+
 def test_a_sorted_file_is_read_where_names_differ_in_numbers_alone(tmp_path: Path) -> None:
     """safetensors does not keep the order of definition."""
     module, model = lenet(), ours()

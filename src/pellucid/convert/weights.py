@@ -35,6 +35,10 @@ _NO_WEIGHTS = (
 )
 
 
+TORCH_EPSILON = 1e-5
+"""Of batch norm in PyTorch, where nothing is said."""
+
+
 @dataclass(frozen=True)
 class Imported:
     """What was taken from a file, and what was not.
@@ -159,6 +163,8 @@ def fill_from(
         pairs = [f"{theirs} is {ours}" for theirs, ours in source.by_order.items()]
         shown = pairs if len(pairs) <= SHOWN else [*pairs[:SHOWN], "...", pairs[-1]]
         notes.append(f"names differ, so layers were found by shapes and order: {', '.join(shown)}")
+    if source.framework == "torch" and known is None:
+        notes += _epsilons(model, source)
     if broken:
         notes.append(f"NaN or infinite numbers are in {', '.join(broken)}: the model's answers will be too")
     return Imported(
@@ -174,3 +180,16 @@ def fill_from(
         by_order=source.by_order,
         guessed=scaling is None and known is None and source.framework != "book",
     )
+
+
+def _epsilons(model: Model, source: Source) -> list[str]:
+    """What is to be said of batch norms that may be others than in the file's program."""
+    for layer in model.layers:
+        epsilon = vars(layer).get("epsilon")
+        if layer.role != "batch norm" or epsilon == TORCH_EPSILON or f"{layer.name}.weight" in source.tensors:
+            continue
+        return [
+            f"{layer.name!r} adds {epsilon:g} to the variance, a batch norm of PyTorch {TORCH_EPSILON:g} unless its "
+            f"program says otherwise, which no file does; if it does not, say epsilon={TORCH_EPSILON:g} in the network"
+        ]
+    return []
