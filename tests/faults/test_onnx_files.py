@@ -91,6 +91,25 @@ FAULTS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: model(nodes=[helper.make_node("Conv", ["x", "w"], ["y"], strides=[1])]),
         "cannot be expressed",
     ),
+    "a constant without a value": (lambda: model(nodes=[helper.make_node("Constant", [], ["y"])]), "it has no value"),
+    "an output without a name": (
+        lambda: model(nodes=[helper.make_node("Relu", ["x"], [""]), helper.make_node("Relu", ["x"], ["z"])]),
+        "that no node gives",
+    ),
+    "the same axis twice": (
+        lambda: model(
+            nodes=[helper.make_node("Unsqueeze", ["x", "w"], ["y"])],
+            kernel=tensors.from_array(np.array([2, 2]), "w"),
+        ),
+        "the same twice",
+    ),
+    "repeated 1e9 times": (
+        lambda: model(
+            nodes=[helper.make_node("Tile", ["x", "w"], ["y"])],
+            kernel=tensors.from_array(np.array([1, 1, 10**9, 1]), "w"),
+        ),
+        "places, where 1 to",
+    ),
     "opset 3": (lambda: model(opset=3), "7 to"),
     "opset 999": (lambda: model(opset=999), "7 to"),
     "resized to 1e9": (

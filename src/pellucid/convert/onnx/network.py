@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,10 @@ class Nodes:
         unknown: set[str] = set()
         spelled = gelus(self.graph.node, values)
         for node in self.graph.node:
-            if node.output and isinstance(values.get(spelled.get(node.output[0], "")), Held):
+            held = values.get(spelled[node.output[0]]) if node.output and node.output[0] in spelled else None
+            if isinstance(held, Held):
                 reader.prefix = _prefix(node.name, node.op_type)
-                held = values[spelled[node.output[0]]]
-                values[node.output[0]] = through(reader, held, lambda: L.Activation("gelu"))
+                values[node.output[0]] = through(reader, held, partial(L.Activation, "gelu"))
                 continue
             absent = next((name for name in node.input if name and name not in values and name not in unknown), None)
             if absent is not None:
@@ -174,6 +175,8 @@ class Nodes:
         count = max((i for i, name in enumerate(node.output, 1) if name in used), default=1)
         attributes = {} if operator not in KNOWN else {each.name: self._attribute(each) for each in node.attribute}
         if operator == "Constant":
+            if not attributes:
+                raise Inexpressible("it has no value")
             return [np.asarray(next(iter(attributes.values())))]
         inputs = [values[name] if name else None for name in node.input]
         made = Node(operator, node.name, inputs, attributes, self.file.opset, count)

@@ -174,8 +174,8 @@ def read_unsqueeze(reader: Reader, node: Node) -> Held:
     held, axes = node.held(), node.numbers("axes", 1) or []
     rank = held.rank + len(axes)
     new = sorted(axis % rank for axis in axes)
-    if 0 in new:
-        raise Inexpressible("an axis before the batch's")
+    if 0 in new or len(set(new)) < len(new):
+        raise Inexpressible("an axis before the batch's, or the same twice")
     sizes = iter(held.sizes)
     return reader.reshaped(held, [BATCH, *(1 if axis in new else next(sizes) for axis in range(1, rank))])
 
