@@ -42,6 +42,7 @@ class Imagined:
 
     rank: int
     world: int
+    far: bool = False
 
     def reduce(self, array: Any) -> None: ...
     def gather(self, text: str) -> list[str]:
@@ -74,15 +75,24 @@ def step_seconds(network: str, batch_size: int, shards: int, world: int) -> tupl
     return float(np.median(np.diff(ends)[1:])), model.parameters.gradients.size
 
 
-def exchange_seconds(numbers: int, world: int, link: tuple[float, float]) -> float:
-    """Of `add_up`: halves are summed, handed back, and then come a few sums."""
+def exchange_seconds(numbers: int, world: int, link: tuple[float, float], behind_s: float = 0.0) -> float:
+    """Of `add_up`: halves are summed, handed back, and then come a few sums.
+
+    behind_s: of the way back of the last shard, while which all parts of the gradients but the last, a quarter, may go.
+    """
     bandwidth, latency = link
     array, other = np.zeros(numbers, np.float32), np.zeros(numbers, np.float32)
     start = time.perf_counter()
     for _ in range(5):
         array += other
     adding = (time.perf_counter() - start) / 5
-    return float(3 * np.log2(world) * (WAKE_S + latency) + (1 - 1 / world) * (2 * 4 * numbers / bandwidth + adding))
+    seconds = float(3 * np.log2(world) * (WAKE_S + latency) + (1 - 1 / world) * (2 * 4 * numbers / bandwidth + adding))
+    return seconds - min(behind_s, 0.75 * seconds)
+
+
+def behind(seconds: float, shards: int, world: int) -> float:
+    """Of a step's computation, the way back of a process's last shard: two parts of three."""
+    return 2 / 3 * seconds / (shards // world)
 
 
 def speed_ups(networks: Sequence[str], batch_size: int) -> dict[str, Any]:
@@ -93,15 +103,16 @@ def speed_ups(networks: Sequence[str], batch_size: int) -> dict[str, Any]:
     found: dict[str, Any] = {"batch": batch_size, "machines": list(WORLDS), "networks": {}}
     for network in networks:
         alone, numbers = step_seconds(network, batch_size, 1, 1)
-        each = [step_seconds(network, batch_size, max(8, world), world)[0] for world in WORLDS]
+        each = [(world, step_seconds(network, batch_size, max(8, world), world)[0]) for world in WORLDS]
+
+        def sent(seconds: float, world: int, link: tuple[float, float], numbers: int = numbers) -> float:
+            return exchange_seconds(numbers, world, link, behind(seconds, max(8, world), world))
+
         found["networks"][network] = {
             "step_ms": round(1e3 * alone, 1),
             "gradients_mb": round(4e-6 * numbers, 1),
             "times": {
-                name: [
-                    round(alone / (seconds + exchange_seconds(numbers, world, link)), 2)
-                    for world, seconds in zip(WORLDS, each, strict=True)
-                ]
+                name: [round(alone / (s + sent(s, world, link)), 2) for world, s in each]
                 for name, link in LINKS.items()
             },
         }
@@ -207,7 +218,9 @@ def limited(network: str, words: list[str], out: Path, worlds: Sequence[int], sp
         seconds, numbers = step_seconds(network, 256, 8, world)
         for megabits in speeds:
             link = (TCP * megabits * 1e6 / 8, NEAR_S)
-            modelled = max(1.0, world / cores) * seconds + exchange_seconds(numbers, world, link)
+            computed = max(1.0, world / cores) * seconds
+            free = behind(seconds, 8, world) if world <= cores else 0.0  # else another computes while one waits
+            modelled = computed + exchange_seconds(numbers, world, link, free)
             run = out / f"{network}-{world}-{megabits}"
             measured([*words, "--out", str(run)], world, megabits)
             events = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]

@@ -27,8 +27,10 @@ from pellucid.errors import ConfigError
 from pellucid.model.inputs import make_examples
 from pellucid.ops import Array
 from pellucid.optimizers import SGD, Adam
-from pellucid.train import Stop, TrainConfig, Trainer
+from pellucid.plan.buckets import LEAST, Buckets
+from pellucid.train import Stop, TrainConfig, Trainer, training_plan
 from pellucid.train.distributed import HALVED, Alone, Shards, Tree, Turns, add_up, agree
+from pellucid.train.feeding import Feeder
 from pellucid.train.shared import Shared
 
 Mail = dict[tuple[int, int], "queue.Queue[Any]"]
@@ -41,6 +43,7 @@ class Thread:
     rank: int
     world: int
     mail: Mail = field(repr=False)
+    far: bool = True
 
     def swap(self, own: Array | None, into: Array | None, rank: int, adds: bool) -> None:
         if own is not None:
@@ -60,7 +63,7 @@ class Thread:
         raise NotImplementedError
 
 
-def together(world: int, work: Any) -> list[Any]:
+def together(world: int, work: Any, far: bool = True) -> list[Any]:
     """work(processes) in so many threads; what each gave."""
     mail: Mail = defaultdict(queue.Queue)
     for pair in np.ndindex(world, world):
@@ -69,7 +72,7 @@ def together(world: int, work: Any) -> list[Any]:
 
     def one(rank: int) -> None:
         try:
-            answers[rank] = work(Thread(rank, world, mail))
+            answers[rank] = work(Thread(rank, world, mail, far))
         except Exception as error:
             answers[rank] = error
 
@@ -141,6 +144,27 @@ def test_memory_that_is_shared_holds_what_the_network_would_bring(size: int) -> 
         np.testing.assert_array_equal(total, np.full(size, 9 * 111.0, np.float32))
 
 
+def test_parts_of_the_gradients_are_whole_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told of on the way back, the last layers' first; each holds then what it holds in the end."""
+    monkeypatch.setattr("pellucid.plan.buckets.LEAST", 1)
+    model = normed(0.0)
+    model.compile("sgd", "categorical_crossentropy")
+    pictures, _ = examples(model)
+    feeder = Feeder(pictures, 10)
+    plan = training_plan(model, feeder.make_feed(model), seed=0, accuracy=None, batch_size=20)
+    seen: list[Array] = []
+    plan.tell = lambda: seen.append(plan.parameters.gradients.copy())
+    plan.compute(next(feeder.batches(plan.feed)), key=0)
+    bounds, end = plan.buckets, plan.parameters.gradients.copy()
+    assert len(seen) == len(bounds) - 1 == 1 and bounds[0][1] == end.size and bounds[-1][0] == 0
+    assert [start for start, _ in bounds[:-1]] == [stop for _, stop in bounds[1:]]
+    for (start, stop), then in zip(bounds, seen, strict=False):
+        np.testing.assert_array_equal(then[start:stop], end[start:stop])
+        assert (then[:start] != end[:start]).any()  # not there yet
+    buckets = Buckets(model.parameters)
+    assert not buckets.closed_by(model.layers[:2]) and buckets.bounds == [(0, end.size)]
+
+
 @pytest.mark.parametrize(("size", "count"), [(30, 8), (3, 8), (8, 8), (1, 1), (10, 4)])
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
 def test_shards_are_all_pictures_once_in_order_and_by_size_alone(size: int, count: int, world: int) -> None:
@@ -191,11 +215,15 @@ def trained(
     return {**left, **model.optimizer_state.slots, **{name: np.array(v) for name, v in history.history.items()}}  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("function", [False, True], ids=["kinds", "function"])
-def test_bits_are_the_same_for_any_number_of_processes(function: bool) -> None:
+@pytest.mark.parametrize(("function", "least"), [(False, 1), (True, LEAST)], ids=["kinds in parts", "function"])
+def test_bits_are_the_same_for_any_number_of_processes(
+    function: bool, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone = trained(Alone(), function=function)
+    monkeypatch.setattr("pellucid.plan.buckets.LEAST", least)
     for world in (2, 3, 8):
-        for rank, left in enumerate(together(world, lambda processes: trained(processes, function=function))):
+        work = lambda processes: trained(processes, function=function)  # noqa: E731
+        for rank, left in enumerate(together(world, work, far=world > 2)):
             assert isinstance(left, dict), left
             assert left.keys() == alone.keys()
             for name, array in alone.items():

@@ -40,7 +40,10 @@ class Training(Protocol):
     totals: Array
     parameters: FlatParameters
     begun: int
+    tell: Callable[[], object]
 
+    @property
+    def buckets(self) -> list[tuple[int, int]]: ...
     @property
     def runs_alone(self) -> bool: ...
     def run(self, n: int, *, step: int, learning_rate: float) -> bool: ...

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
+from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops import native, reference
@@ -18,6 +19,8 @@ from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.patterns import match
 from pellucid.plan.work import Work, for_no_batch
+
+Told = Callable[[Sequence[Layer]], Sequence[Work]]
 
 
 def lower(
@@ -74,11 +77,14 @@ def _row(
     return row
 
 
-def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], dy: Array) -> list[Work]:
+def backward_work(
+    context: Context, graph: Graph, lowered: dict[int, Lowered], dy: Array, told: Told | None = None
+) -> list[Work]:
     """The way back: from the gradient of the last output to every trainable parameter, and no further.
 
     A gradient between layers lies in an area of its own until it has been passed on. Those of a value that several
-    layers read are added, the last reader's first, where the pattern can by the step that makes the next one.
+    layers read are added, the last reader's first, where the pattern can by the step that makes the next one. told:
+    asked after each pattern, whose layers' gradients are then whole, for what is done besides.
     """
     trained = graph.trained()
     shapes = {number: value.y.shape for number, value in lowered.items()}
@@ -105,6 +111,7 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
         other = {"addend": gradients.pop(value.reads[0])} if adds else {}
         with native.direct_convolution(context.exact):
             work.extend(value.backward(dy, *passed, **other))
+        work.extend(() if told is None else told(value.layers))
         for i, dx in zip(value.reads, passed, strict=True):
             if dx is None or not wanted[i]:
                 continue

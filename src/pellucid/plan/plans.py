@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,6 +19,7 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.plan.base import frozen_nodes
+from pellucid.plan.buckets import Buckets
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP, new_totals
 from pellucid.plan.feed import Feed, Scaled
 from pellucid.plan.loss import loss_work
@@ -214,7 +215,10 @@ class TrainingPlan(_Worked, _Judged):
         self.totals = new_totals(feed.targets, logits.shape)
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
-        back = backward_work(self._context, body, lowered, gradient)
+        self._buckets = Buckets(parameters)
+        self.tell: Callable[[], object] = _nobody
+        waits = batch_size is None or bool(self._context.rescale)  # which changes gradients in the end
+        back = backward_work(self._context, body, lowered, gradient, None if waits else self._telling)
         update = update_work(
             graph.layers,
             parameters,
@@ -261,6 +265,15 @@ class TrainingPlan(_Worked, _Judged):
         self._control(step, learning_rate)
         if self._update is not None:
             self._update.run(n)
+
+    def _telling(self, layers: Sequence[Layer]) -> Sequence[Work]:
+        return [lambda n: self.tell()] if self._buckets.closed_by(layers) else ()
+
+    @property
+    def buckets(self) -> list[tuple[int, int]]:
+        """Parts of the vector of gradients, from where to where. `compute` calls `tell` as each but the last is whole,
+        in this order; not where all change in the end, or the loss was no number."""
+        return self._buckets.bounds
 
     @property
     def statistics(self) -> list[tuple[Layer, str]]:
@@ -322,6 +335,10 @@ def expect_trainable(parameters: FlatParameters) -> None:
     """Errors: ConfigError where no parameter is trained."""
     if not parameters.gradients.size:
         raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
+
+
+def _nobody() -> None:
+    """Hears of no gradients."""
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

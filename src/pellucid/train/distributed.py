@@ -26,6 +26,9 @@ class Processes(Protocol):
     def rank(self) -> int: ...
     @property
     def world(self) -> int: ...
+    @property
+    def far(self) -> bool:
+        """Whether some of them are on other machines."""
 
     def reduce(self, array: Array) -> None:
         """Add up the arrays of all processes, in a binary tree over the ranks; each then holds the sum."""
@@ -43,6 +46,7 @@ class Alone:
 
     rank: int = 0
     world: int = 1
+    far: bool = False
 
     def reduce(self, array: Array) -> None:
         """It is the sum."""

@@ -69,6 +69,7 @@ class Gloo:
         self._exchange(self._join)
         self._room = np.empty(0, np.uint8)
         self._shared = Shared(self.rank, self.world, self.gather)
+        self.far = not all(self._shared.reaches(rank) for rank in range(self.world) if rank != self.rank)
 
     def _join(self) -> None:
         place = {"rank": self.rank, "world_size": self.world, "timeout": PATIENCE}

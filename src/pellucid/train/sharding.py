@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 
 import numpy as np
 
@@ -35,28 +38,39 @@ def in_shards(
     Errors: Diverged, in all processes, with the parameters as before the step.
     """
     optimizer, sizes = state.optimizer, feeder.batches(plan.feed, state)
-    summing = Summing(plan, shards, processes)
-    for batch in range(state.batch, len(feeder)):
-        rate, n = model.optimizer.learning_rate_at(optimizer.step), feeder.size(batch)
-        with stepping(model):
-            stop = summing.compute(
-                [piece.stop - piece.start for piece in feeder.pieces(batch)], sizes, n, optimizer.step, wants_stop()
-            )
-            if not np.isfinite(plan.totals[LOSS]):
-                raise diverged(state, plan.totals, batch, rate)
-            plan.update(n, step=optimizer.step, learning_rate=rate)
-            optimizer.step += 1
-        yield Steps(batch + 1, 1, n, rate, stop)
+    with closing(Summing(plan, shards, processes)) as summing:
+        for batch in range(state.batch, len(feeder)):
+            rate, n = model.optimizer.learning_rate_at(optimizer.step), feeder.size(batch)
+            with stepping(model):
+                pieces = [piece.stop - piece.start for piece in feeder.pieces(batch)]
+                stop = summing.compute(pieces, sizes, n, optimizer.step, wants_stop())
+                if not np.isfinite(plan.totals[LOSS]):
+                    raise diverged(state, plan.totals, batch, rate)
+                plan.update(n, step=optimizer.step, learning_rate=rate)
+                optimizer.step += 1
+            yield Steps(batch + 1, 1, n, rate, stop)
 
 
 class Summing:
-    """Sums over the shards of a batch: of gradients in float32, of totals and running statistics in float64."""
+    """Sums over the shards of a batch: of gradients in float32, of totals and running statistics in float64.
+
+    To other machines gradients go part by part, by a thread, while the way back of the last shard goes on.
+    """
 
     def __init__(self, plan: Training, shards: Shards, processes: Processes) -> None:
         self._plan, self._shards, self._processes = plan, shards, processes
-        self._gradients = Tree(plan.parameters.gradients.size, np.float32)
+        self._trees = [Tree(stop - start, np.float32) for start, stop in plan.buckets]
         statistics = sum(layer.state[name].size for layer, name in plan.statistics)
         self._numbers = Tree(plan.totals.size + statistics, np.float64)
+        self._thread = ThreadPoolExecutor(1, "pellucid-sums") if processes.far else None
+        self._sent: list[Callable[[], None]] = []
+        self._whole, self._factor, self._last = 0, 1.0, False
+        plan.tell = self._next
+
+    def close(self) -> None:
+        """No more batches."""
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def compute(self, pieces: list[int], sizes: Iterator[int], n: int, step: int, stop: bool) -> bool:
         """Gradients, totals and statistics of a batch of n pictures, of which `pieces` are this process's shards.
@@ -65,28 +79,53 @@ class Summing:
         process wants to stop.
         """
         plan = self._plan
-        gradients, totals, statistics = plan.parameters.gradients, plan.totals.copy(), self._statistics()
+        totals, statistics = plan.totals.copy(), self._statistics()
         done = False
         try:
             for number, size in enumerate(pieces, self._shards.first):
                 plan.totals[...] = 0
                 self._restore(statistics)
+                self._whole, self._factor, self._last = 0, size / n, number == self._shards.last - 1
                 if size:
                     plan.compute(next(sizes), key=step * self._shards.count + number)
                 else:
-                    gradients[...] = 0
-                self._gradients.add(gradients, size / n)
+                    plan.parameters.gradients[...] = 0
+                while self._whole < len(self._trees):
+                    self._next()
                 self._numbers.add(np.concatenate([plan.totals, self._statistics() * (size / n)]))
-            gradient, numbers = self._gradients.take(), np.append(self._numbers.take(), float(stop))
-            self._processes.reduce(gradient)
+            for bucket in () if pieces else range(len(self._trees)):
+                self._send(bucket)
+            numbers = np.append(self._numbers.take(), float(stop))
+            for finish in self._sent:
+                finish()
             self._processes.reduce(numbers)
-            np.add(gradient, 0, out=gradients)  # -0 becomes 0, as where processes without shards add their zeros
             totals += numbers[: totals.size]
             done = bool(np.isfinite(numbers[LOSS]))
             return bool(numbers[-1])
         finally:
+            self._sent.clear()
             self._restore(numbers[totals.size : -STOP] if done else statistics)
             plan.totals[...] = totals
+
+    def _next(self) -> None:
+        """One more part of a shard's gradients is whole."""
+        start, stop = self._plan.buckets[self._whole]
+        self._trees[self._whole].add(self._plan.parameters.gradients[start:stop], self._factor)
+        if self._last:
+            self._send(self._whole)
+        self._whole += 1
+
+    def _send(self, bucket: int) -> None:
+        """Sum a part over the processes, from now on or in the end."""
+        work = partial(self._sum, bucket)
+        self._sent.append(work if self._thread is None else self._thread.submit(work).result)
+
+    def _sum(self, bucket: int) -> None:
+        start, stop = self._plan.buckets[bucket]
+        total = self._trees[bucket].take()
+        self._processes.reduce(total)
+        # -0 becomes 0, as where processes without shards add their zeros
+        np.add(total, 0, out=self._plan.parameters.gradients[start:stop])
 
     def _statistics(self) -> Array:
         arrays = [layer.state[name].ravel() for layer, name in self._plan.statistics]

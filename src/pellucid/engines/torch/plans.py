@@ -135,6 +135,8 @@ class TrainingPlan(_Batches):
         expect_trainable(parameters)
         super().__init__(graph, loss, feed, accuracy, device)
         self.parameters, self.begun, self._seed = parameters, begun, seed
+        self.buckets = [(0, parameters.gradients.size)]
+        self.tell: Callable[[], object] = lambda: None
         self._weights = Weights(self._network, parameters, slots)
         self._update = Update(graph.layers, self._weights, optimizer)
         self._ahead, self._sharded = False, batch_size is not None
