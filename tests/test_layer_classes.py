@@ -13,6 +13,10 @@ from pellucid.layers import NAMES
 SOURCE = Path(pellucid.__file__).parent
 
 PLACES = {
+    "engines/torch/activations.py": (1, "a softmax of its own has an axis"),
+    "engines/torch/layout.py": (1, "the one kernel that PyTorch has with zeros between"),
+    "engines/torch/network.py": (1, "no layer of ours, but a module of PyTorch's that is called so"),
+    "engines/torch/table.py": (1, "the table itself"),
     "lab/settings.py": (1, "the one kind of layer whose rate is set while it trains"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),
@@ -25,7 +29,7 @@ PLACES = {
 }
 """Where a layer's class is looked at, how often, and why. Layers themselves and the table of patterns are left out."""
 
-TRANSLATED = ("convert/", "export/", "engines/torch/")
+TRANSLATED = ("convert/", "export/")
 """Folders that say in other programs' words which of our classes a layer is: there a class is what is translated."""
 
 

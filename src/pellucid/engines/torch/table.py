@@ -36,6 +36,8 @@ from pellucid.layers.random_pictures import RandomPictures
 from pellucid.layers.rescaling import Affine, Cut
 from pellucid.ops.geometry import NO_PADS
 
+Row = Callable[[Any, Visit], Written]
+
 
 def text(layer: Layer, visit: Visit) -> Written:
     """What stands for a layer in the module. Errors: ConfigError for a layer that has no row."""
@@ -238,23 +240,24 @@ def _upsampling(layer: Any, visit: Visit) -> Written:
     return Written((f'F.interpolate({{x}}, scale_factor={size}, mode="{layer.interpolation}")',))
 
 
-def _several(layer: Any, visit: Visit) -> Written:
-    read = [f"{{{place}}}" for place in range(len(visit.inputs))]
-    if isinstance(layer, layers.Concatenate):
-        axis = axis_of(layer.axis, len(visit.output_shape) + 1)
-        return Written((f"torch.cat([{', '.join(read)}], {axis})",))
-    if isinstance(layer, layers.Maximum | layers.Minimum):
-        kind = "max" if isinstance(layer, layers.Maximum) else "min"
-        return Written((f"torch.stack([{', '.join(read)}]).a{kind}(0)",))
-    if isinstance(layer, layers.Average):
-        return Written((f"({' + '.join(read)}) / {len(read)}",))
-    sign = {layers.Add: " + ", layers.Subtract: " - "}.get(type(layer))
-    if sign is not None:
-        return Written((sign.join(read),))
+def _of_all(expression: Callable[[list[str]], str]) -> Row:
+    """A row of a layer that reads several values of one shape."""
+    return lambda layer, visit: Written((expression(_read(visit)),))
+
+
+def _read(visit: Visit) -> list[str]:
+    return [f"{{{place}}}" for place in range(len(visit.inputs))]
+
+
+def _concatenate(layer: Any, visit: Visit) -> Written:
+    return Written((f"torch.cat([{', '.join(_read(visit))}], {axis_of(layer.axis, len(visit.output_shape) + 1)})",))
+
+
+def _multiply(layer: Any, visit: Visit) -> Written:
     rank = len(visit.output_shape)
     rows = [
         f"{one}[{', '.join([':', ':', *['None'] * (rank - 1)])}]" if len(shape) < rank else one
-        for one, shape in zip(read, visit.input_shapes, strict=True)
+        for one, shape in zip(_read(visit), visit.input_shapes, strict=True)
     ]
     return Written((" * ".join(rows),))
 
@@ -277,8 +280,6 @@ def _affine(layer: Any, visit: Visit) -> Written:
     )
     return Written((f"{{x}} * {scale} + {offset}",))
 
-
-Row = Callable[[Any, Visit], Written]
 
 ROWS: dict[type[Layer], Row] = {
     layers.Conv2D: _convolution,
@@ -317,13 +318,13 @@ ROWS: dict[type[Layer], Row] = {
         ),
         _nothing,
     ),
-    **dict.fromkeys(
-        (
-            *(layers.Add, layers.Subtract, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply),
-            layers.Concatenate,
-        ),
-        _several,
-    ),
+    layers.Add: _of_all(" + ".join),
+    layers.Subtract: _of_all(" - ".join),
+    layers.Average: _of_all(lambda read: f"({' + '.join(read)}) / {len(read)}"),
+    layers.Maximum: _of_all(lambda read: f"torch.stack([{', '.join(read)}]).amax(0)"),
+    layers.Minimum: _of_all(lambda read: f"torch.stack([{', '.join(read)}]).amin(0)"),
+    layers.Multiply: _multiply,
+    layers.Concatenate: _concatenate,
     layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
     layers.Reshape: lambda layer, visit: reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
