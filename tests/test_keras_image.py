@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -76,3 +79,38 @@ def test_whole_numbers_may_be_tensors() -> None:
     model.compile("sgd", "mse")
     history = model.fit(np.zeros((4, 2)), np.zeros((4, 1)), epochs=tf.constant(2), batch_size=tf.constant(2), verbose=0)
     assert len(history.epoch) == 2
+
+
+def test_likeness_patches_and_colours_are_tensorflows() -> None:
+    """In a process of its own: both bring their own threads."""
+    pytest.importorskip("tensorflow")
+    script = """if True:
+        import sys
+        import numpy as np
+        if sys.argv[1] == "ours":
+            from pellucid.keras import tensorflow as tf
+        else:
+            import tensorflow as tf
+        rng = np.random.default_rng(0)
+        a = rng.random((2, 16, 14, 3)).astype(np.float32)
+        b = np.clip(a + rng.normal(size=a.shape) * 0.1, 0, 1).astype(np.float32)
+        low, high = (np.round(each * 255).astype(np.uint8) for each in (a, b))
+        im = tf.image
+        found = [
+            im.rgb_to_yuv(a), im.yuv_to_rgb(a), im.rgb_to_hsv(a), im.hsv_to_rgb(a), im.psnr(a, b, 1.0),
+            im.psnr(low, high, 255), im.ssim(a, b, 1.0), im.ssim(a[0], b[0], 1.0), im.ssim(low, high, 255),
+            im.ssim(a, b, 1.0, filter_size=5, return_index_map=True),
+            im.extract_patches(a, [1, 3, 2, 1], [1, 2, 3, 1], [1, 1, 1, 1], "VALID"),
+            im.extract_patches(a, [1, 3, 3, 1], [1, 1, 1, 1], [1, 2, 1, 1], "SAME"),
+        ]
+        np.savez(sys.argv[2], *[np.asarray(each) for each in found])
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = [f"{folder}/{who}.npz" for who in ("ours", "theirs")]
+        for who, file in zip(("ours", "theirs"), files, strict=True):
+            subprocess.run([sys.executable, "-c", script, who, file], check=True, timeout=300, capture_output=True)
+        ours, theirs = (np.load(file) for file in files)
+        assert len(ours.files) == 12
+        for name in ours.files:
+            assert ours[name].shape == theirs[name].shape and ours[name].dtype == theirs[name].dtype
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=2e-6)

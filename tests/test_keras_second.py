@@ -94,3 +94,51 @@ def test_jacobians_are_pytorchs() -> None:
     )
     np.testing.assert_allclose(tape.batch_jacobian(rows, given), each, rtol=1e-12)
     assert tape.jacobian(total, tf.constant([1.0])) is None
+
+
+def test_steps_by_hand_and_by_fit_are_steps_of_one_optimizer() -> None:
+    x, y = RNG.normal(size=(8, 5)).astype(np.float32), RNG.integers(0, 3, 8)
+
+    def made() -> Any:
+        keras.utils.set_random_seed(2)
+        model = keras.Sequential([layers.Input((5,)), layers.Dense(4, activation="tanh"), layers.Dense(3)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)), loss)
+        return model
+
+    def by_fit(model: Any, epochs: int) -> None:
+        model.fit(x, y, epochs=epochs, batch_size=8, shuffle=False, verbose=0)
+
+    def by_hand(model: Any) -> None:
+        with tf.GradientTape() as tape:
+            loss = model.loss(y, model(x, training=True))
+        model.optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
+
+    one, other = made(), made()
+    by_fit(one, 5)
+    by_hand(other)
+    assert int(other.optimizer.iterations) == 1
+    by_fit(other, 2)
+    by_hand(other)
+    by_fit(other, 1)
+    assert int(other.optimizer.iterations) == int(one.optimizer.iterations) == 5
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    ours, theirs = one.optimizer.variables, other.optimizer.variables
+    assert [v.name for v in ours[:3]] == ["iteration", "learning_rate", "dense/kernel/m"] and len(ours) == 2 + 2 * 4
+    assert float(ours[1]) == pytest.approx(0.1 * 0.5**5)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_variables_begin_by_initializers_and_parts_are_assigned() -> None:
+    drawn = keras.Variable("zeros", shape=(2, 3), name="start")
+    drawn[0, 1].assign(3.0)
+    drawn[1].assign([4.0, 5.0, 6.0])
+    assert drawn.numpy().tolist() == [[0, 3, 0], [4, 5, 6]] and drawn.name == "start"
+    assert abs(keras.Variable(shape=(50,), initializer="random_normal").numpy()).sum() > 0
+    assert keras.Variable([1.0, 2.0]).numpy().tolist() == [1.0, 2.0]
+    metric = keras.metrics.Mean(name="own")
+    assert metric.add_variable(shape=(2,), initializer="zeros", name="sums").numpy().tolist() == [0, 0]

@@ -42,6 +42,13 @@ class Variable(NDArrayOperatorsMixin):
         self._array = value.astype(np.float32) if dtype is None and value.dtype == np.float64 else value
         self.name, self.trainable = name or "variable", trainable
 
+    @classmethod
+    def over(cls, array: Array, name: str) -> Variable:
+        """One whose numbers are those of this array, live, and are not trained."""
+        made = cls(0.0, trainable=False, name=name)
+        made._array = array
+        return made
+
     @property
     def key(self) -> Any:
         """What tells it from all others while it lives."""
@@ -127,7 +134,16 @@ class Variable(NDArrayOperatorsMixin):
         return function(*map(_read, args), **{name: _read(value) for name, value in options.items()})
 
     def __getitem__(self, key: Any) -> Any:
-        return self.read()[key]
+        part = self.read()[key]
+        if isinstance(part, np.ndarray):
+            part.__dict__["assign"] = lambda value: self._assign_part(key, value)
+        return part
+
+    def _assign_part(self, key: Any, value: Any) -> Variable:
+        """Give a part of its numbers a value, as `x[key].assign(value)` does."""
+        self.array[key] = np.asarray(value)
+        self.changed()
+        return self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -15,7 +15,6 @@ import functools
 import sys
 
 from pellucid._keras_modules import DATASETS, OLDER
-from pellucid.autodiff import Variable
 from pellucid.keras import (
     activations,
     applications,
@@ -42,6 +41,7 @@ from pellucid.keras import (
 from pellucid.keras.layers import Input, Layer
 from pellucid.keras.models import Model, Sequential
 from pellucid.keras.refused import REFUSED, stand_in
+from pellucid.keras.variable import Variable
 
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",

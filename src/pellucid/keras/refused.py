@@ -45,7 +45,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge convnext", _NETWORKS),
     },
     "tensorflow": {
-        **_each("custom_gradient gradients hessians", _OWN_RULE),
+        **_each("custom_gradient hessians", _OWN_RULE),
         **_each("saved_model lite", _FILES),
         **_each("tpu", _MACHINES),
         **_each("placeholder layers estimator contrib", "TensorFlow 1 is not here; keras.layers and fit are"),

@@ -212,6 +212,7 @@ class Steps:
     def optimizer(self, optimizer: Any) -> None:
         self._optimizer = optimizers.get(optimizer)
         self.optimizer_state.restart()
+        self._optimizer.used_by(self)
 
     @property
     def loss(self) -> Any:

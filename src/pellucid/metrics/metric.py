@@ -68,6 +68,12 @@ class Metric(Fixed):
         self._variables[name or f"sum_{len(self._variables)}"] = made
         return made
 
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: Any = None
+    ) -> Variable:
+        """`add_weight` with Keras 3's order of arguments."""
+        return self.add_weight(name, shape, initializer)
+
     @property
     def sums(self) -> Mapping[str, Variable]:
         """The sums by name."""

@@ -242,6 +242,7 @@ class Network(Stack):
         self._optimizer, self._loss = chosen
         self._metrics = measured
         self.optimizer_state.restart()
+        self._optimizer.used_by(self)
 
     @property
     def metrics(self) -> tuple[str | Metric, ...]:
@@ -309,6 +310,8 @@ class Network(Stack):
             twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
         for layer in twin.layers:
             layer.owner = weakref.ref(twin)
+        if twin._optimizer is not None:
+            twin._optimizer.used_by(twin)
         return twin
 
     def _changed(self) -> None:

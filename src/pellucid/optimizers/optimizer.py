@@ -11,7 +11,7 @@ import numpy as np
 from pellucid import ops, schedules
 from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed, Taken, config_of
-from pellucid.autodiff import tensor
+from pellucid.autodiff import Variable, tensor
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
@@ -207,8 +207,19 @@ class Optimizer(Fixed):
 
     @property
     def iterations(self) -> Any:
-        """How many such steps it has taken; those of `fit` are the model's."""
+        """How many steps it has taken; of a model that was compiled with it, those of `fit`, too."""
         return tensor(np.int64(self._applied.step))
+
+    @property
+    def variables(self) -> list[Any]:
+        """Its steps, its learning rate, and the moments of the model that was compiled with it: live, as variables."""
+        counted = Variable(np.int64(self._applied.step), trainable=False, name="iteration")
+        rate = Variable(self.learning_rate_at(self._applied.step), trainable=False, name="learning_rate")
+        return [counted, rate, *self._applied.variables(self.slots)]
+
+    def used_by(self, model: Any) -> None:
+        """Take the steps of `apply_gradients` with the moments and the count of this model's `fit`."""
+        self._applied.belongs_to(model)
 
     def exclude_from_weight_decay(self, names: Sequence[str] = (), *, var_names: Sequence[str] = ()) -> None:
         """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words, which

@@ -15,6 +15,7 @@ from numpy import uint16 as uint16
 from pellucid import _modules
 from pellucid.autodiff import GradientTape as GradientTape
 from pellucid.autodiff import Variable as Variable
+from pellucid.keras import deferred as _deferred
 from pellucid.keras import initializers as initializers
 from pellucid.keras import losses as losses
 from pellucid.keras import metrics as metrics
@@ -92,6 +93,7 @@ from pellucid.keras.tensorflow.sessions import logging as logging
 from pellucid.keras.tensorflow.sessions import set_random_seed as set_random_seed
 
 bool, string = _np.bool_, _np.str_
+gradients = _deferred.slopes
 random_normal, random_uniform = random.normal, random.uniform
 ones_initializer, zeros_initializer = initializers.Ones, initializers.Zeros
 random_normal_initializer, random_uniform_initializer = initializers.RandomNormal, initializers.RandomUniform
