@@ -193,3 +193,23 @@ def test_names_of_our_layers_are_right_names(tmp_path: Path) -> None:
     torch.save(dict(reversed(state.items())), tmp_path / "w.pth")
     assert import_weights(model, tmp_path / "w.pth").by_order == {}
     agree(model, module)
+
+
+@pytest.mark.parametrize("part", ["scale", "center"])
+def test_a_norm_without_scale_or_offset_takes_a_file_that_has_neutral_ones(part: str, tmp_path: Path) -> None:
+    def made(seed: int) -> Sequential:
+        norm = L.BatchNorm(name="norm", **{part: False})
+        layers = [L.Input((6, 5, 3)), L.Conv2D(4, 3, use_bias=False, name="conv"), norm, L.Flatten(), L.Dense(2)]
+        return Sequential(layers, seed=seed)
+
+    first = made(0)
+    first.save(tmp_path / "net.pth")
+    second = made(1)
+    import_weights(second, tmp_path / "net.pth", scaling="plain")
+    x = np.random.default_rng(1).random((2, 6, 5, 3), np.float32)
+    np.testing.assert_array_equal(second.predict(x), first.predict(x))
+    state = torch.load(tmp_path / "net.pth")
+    name = "norm.weight" if part == "scale" else "norm.bias"
+    torch.save(state | {name: state[name] + 0.5}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match=f"1 left over: {name}"):
+        import_weights(made(1), tmp_path / "other.pth", scaling="plain")

@@ -46,6 +46,7 @@ class TorchSource(Source):
         super().__init__(path)
         self._in_file: dict[str, str] = {}
         self._spare: set[str] = set()
+        self._neutral: dict[str, float] = {}
 
     def _index(self, stored: Mapping[str, Stored]) -> None:
         """Fill `tensors`, without the prefix that wrappers put before every name."""
@@ -77,6 +78,8 @@ class TorchSource(Source):
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         # batch normalisation counts its batches; GoogLeNet's classifiers at half depth only helped its training
         spare = name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2."))
+        neutral = self._neutral.get(name)  # a scale or an offset that a norm here has not
+        spare = spare or (neutral is not None and bool((self.read(name) == neutral).all()))
         return spare or (no_top and (name.startswith("classifier.") or name in self._spare))
 
     def num_classes(self) -> int | None:
@@ -90,7 +93,10 @@ class TorchSource(Source):
         return any(name.endswith("running_mean") for name in self.tensors)
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
-        for path, mixing in self._paths(model):
+        for layer, (path, mixing) in zip(model.layers, self._paths(model), strict=True):
+            if layer.role == "batch norm":
+                parts = (("gamma", f"{path}.weight", 1.0), ("beta", f"{path}.bias", 0.0))
+                self._neutral |= {name: value for part, name, value in parts if part not in layer.params}
             own = {ours: f"{path}.{theirs}" for ours, theirs in NAMES.items()}
             yield (
                 own
