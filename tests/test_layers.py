@@ -336,7 +336,7 @@ def test_a_built_layer_keeps_its_channels() -> None:
         (lambda: Conv2D(1, 3, padding=-1), "got -1"),
         (lambda: Conv2D(3, 3, groups=2), "3 filters do not divide into 2 groups"),
         (lambda: Conv2D(1, 3, activation="rellu"), "did you mean 'relu'"),
-        (lambda: Conv2D(1, 3, activation=ReLU()), "Conv2D: activation: must be a name"),
+        (lambda: Conv2D(1, 3, activation=ReLU), "Conv2D: activation: must be a name"),
         (lambda: Conv2D(1, 3, kernel_initializer="xavier_unifrm"), "did you mean 'xavier_uniform'"),
         (lambda: Conv2D(1, 3, kernel_regularizer="l3"), "kernel_regularizer: unknown penalty 'l3'"),
         (lambda: Conv2D(1, 3, kernel_regularizer=("l2", -1)), "l2 must be a number of at least 0, got -1"),

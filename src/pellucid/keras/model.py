@@ -25,6 +25,7 @@ from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
+from pellucid.layers.stack import at_node
 from pellucid.layers.symbolic import Value, by_depth, call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
@@ -201,7 +202,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if several is not None:
             given = self._begun([batch_of(one) for one in several])
             with within_pass(training, drawn_at_random):
-                return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(layer(read))))
+                return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(at_node(layer, read))))
         batch = batch_of(as_rows(self, x))
         if self._changes_pictures():
             for layer in [*self.layers, *self._waiting]:
@@ -213,7 +214,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if tuple(batch.shape[1:]) != tuple(self.input_shape):
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
         with within_pass(training, drawn_at_random):
-            return self._keyed(self.graph.run(batch, lambda number, layer, read: tensor(layer(read))))
+            return self._keyed(self.graph.run(batch, lambda number, layer, read: tensor(at_node(layer, read))))
 
     def _keyed(self, answers: Any) -> Any:
         """Several answers by the names under which `outputs` were given, where that was so."""
@@ -333,8 +334,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics for these pictures."""
-        options = {"verbose": 0, "sample_weight": sample_weight, "return_dict": return_dict}
-        return self.evaluate(rows := as_rows(self, x), y, batch_size=len(rows), **options)
+        return self.evaluate(rows := as_rows(self, x), y, len(rows), 0, sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """What comes out for these pictures."""

@@ -13,6 +13,7 @@ from pellucid._arguments import within
 from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.initializers import InitializerLike
+from pellucid.layers.behind import split_activation
 from pellucid.layers.calculation import activated
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
@@ -66,10 +67,7 @@ def standardize_activation(activation: object) -> str | None:
     if callable(activation) and getattr(activation, "__module__", "") == "pellucid.keras.activations":
         activation = getattr(activation, "__name__", activation)  # a function by that name
     if not isinstance(activation, str):
-        raise ConfigError(
-            f"must be a name, such as relu, got {shown(activation)}; "
-            "add a layer object to the model as a layer of its own"
-        )
+        raise ConfigError(f"must be a name, such as relu, a layer object or a function, got {shown(activation)}")
     name = activation.lower()
     name = SPELLINGS.get(name, name)
     if name not in ACTIVATIONS:
@@ -138,11 +136,11 @@ class Activation(Elementwise):
 
     def __init__(
         self,
-        activation: str | None,
+        activation: Any,
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
-        self.activation = within("Activation: activation", standardize_activation, activation)
+        self.activation, self.behind = within("Activation: activation", split_activation, activation)
 
     def detail(self) -> str:
         return self.activation or "linear"

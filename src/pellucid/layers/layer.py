@@ -72,6 +72,8 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
     position: int | None
     fed_by: tuple[str, ...]
     _base_name: str | None = None
+    behind: Layer | None = None
+    """What was given as its activation and is no name: in a network a layer of its own behind this one."""
 
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
@@ -221,7 +223,13 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
         """
         if is_symbolic(x):
-            return call(self, x, training)
+            value = call(self, x, training)
+            return value if self.behind is None else call(self.behind, value, training)
+        y = self.alone(x, seed, training)
+        return y if self.behind is None else self.behind(y, seed, training)
+
+    def alone(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
+        """The same of arrays, without what stands behind it."""
         if self.takes_one and np.ndim(x) == 3:
             return self(np.asarray(x)[None], seed, training)[0]
         batches = [self._batch(each) for each in (x if self.merges else [x])]

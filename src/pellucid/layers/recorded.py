@@ -147,6 +147,17 @@ class RecordedLayer(Layer):
         return self._eagerly(x, training) if arrays and self.built else super().__call__(x, seed, training)
 
 
+class Function(RecordedLayer):
+    """What a function gives of recorded arrays."""
+
+    def __init__(self, function: Callable[[Any], Any], **named: Any) -> None:
+        super().__init__(**named)
+        self.function = function
+
+    def _compute(self, inputs: Any) -> Any:
+        return self.function(inputs)
+
+
 def nested_layers(thing: Any) -> list[Layer]:
     """The layers that an object has as attributes, in lists, dictionaries and models, too; each once."""
     found: dict[int, Layer] = {}

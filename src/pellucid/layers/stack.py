@@ -287,7 +287,7 @@ class Stack(Fixed):
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
         training = None if eager.current() else False  # also for layers that draw unless they are told so
-        return self.graph.run(y, lambda number, layer, read: layer(read, training=training))
+        return self.graph.run(y, lambda number, layer, read: at_node(layer, read, training))
 
     def _handed_over(self, x: Any) -> Any:
         """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""
@@ -351,6 +351,11 @@ class Stack(Fixed):
         self._all_built = False
         self._graph = None
         self._changes += 1
+
+
+def at_node(layer: Layer, read: Any, training: Any = None) -> Any:
+    """What a layer gives at its place in a network, of arrays: what stands behind it is a layer of its own there."""
+    return layer(read, training=training) if layer.behind is None else layer.alone(read, training=training)
 
 
 def channels_last(shape: Shape) -> Shape | None:

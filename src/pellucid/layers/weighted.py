@@ -10,7 +10,7 @@ import numpy as np
 from pellucid import initializers
 from pellucid._arguments import flag, within
 from pellucid.initializers import InitializerLike
-from pellucid.layers.activation import standardize_activation
+from pellucid.layers.behind import split_activation
 from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.layer import Layer, Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
@@ -22,7 +22,7 @@ Given = TypeVar("Given")
 class BiasedNamed(Named, total=False):
     """What their constructors take by name, see `Weighted`."""
 
-    activation: str | None
+    activation: Any
     use_bias: bool
     bias_initializer: InitializerLike
     bias_regularizer: Any
@@ -47,7 +47,7 @@ class Weighted(Layer):
 
     def __init__(
         self,
-        activation: str | None = None,
+        activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
@@ -60,7 +60,7 @@ class Weighted(Layer):
     ) -> None:
         super().__init__(**named)
         where = type(self).__name__
-        self.activation = within(f"{where}: activation", standardize_activation, activation)
+        self.activation, self.behind = within(f"{where}: activation", split_activation, activation)
         self.use_bias = flag(use_bias, f"{where}: use_bias")
         word = f"{where}: {self.kernel_word}"
         self.kernel_initializer = within(f"{word}_initializer", initializers.get, kernel_initializer)

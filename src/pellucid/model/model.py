@@ -225,6 +225,8 @@ class Sequential(Model):
                 "pellucid.Model, where it has the same weights at both places"
             )
         self.attach(layer, (len(self.layers) - 1,))
+        if isinstance(layer, Layer) and layer.behind is not None:
+            self.attach(layer.behind, (len(self.layers) - 1,))
 
     def pop(self) -> Layer:
         """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""
