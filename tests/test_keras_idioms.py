@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pellucid import keras
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, DataError
 from pellucid.keras import layers
 from pellucid.keras import tensorflow as tf
 
@@ -205,3 +205,16 @@ def test_float32_is_taken_as_a_type_too() -> None:
             made(dtype=kind)
         with pytest.raises(ConfigError, match="dtype"):
             made(dtype=tf.float64)
+
+
+def test_arguments_by_tensorflows_names() -> None:
+    assert float(tf.reduce_mean(input_tensor=X)) == pytest.approx(X.mean(), 1e-5)
+    np.testing.assert_array_equal(tf.image.adjust_contrast(X, contrast_factor=2.0), tf.image.adjust_contrast(X, 2.0))
+    colours = np.random.default_rng(1).random((4, 4, 3), np.float32)
+    np.testing.assert_array_equal(
+        tf.image.adjust_saturation(colours, saturation_factor=0.5), tf.image.adjust_saturation(colours, 0.5)
+    )
+    assert tf.constant(X).get_shape() == X.shape
+    assert int(Dataset.range(3).batch(3).get_single_element()[2]) == 2
+    with pytest.raises(DataError, match="one element is needed, got several"):
+        Dataset.range(3).get_single_element()

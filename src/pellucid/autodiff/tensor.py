@@ -81,6 +81,10 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
         """The same numbers as a plain array; one number as such."""
         return self.view(np.ndarray)[()]
 
+    def get_shape(self) -> Any:
+        """`shape`, by TensorFlow's older name."""
+        return self.shape
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         if not all(isinstance(each, np.ndarray) or not hasattr(each, "__array_ufunc__") for each in inputs):
             return NotImplemented  # a variable reads itself, and a network's value has a layer

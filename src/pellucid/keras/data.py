@@ -296,6 +296,13 @@ class Dataset:
             state = reduce_func(state, element)
         return _each(tensor, state)
 
+    def get_single_element(self, name: str | None = None) -> Any:
+        """The element, of one alone. Errors: DataError for none, and for several."""
+        elements = list(islice(iter(self), 2))
+        if len(elements) != 1:
+            raise DataError(f"get_single_element: one element is needed, got {'several' if elements else 'none'}")
+        return elements[0]
+
     def apply(self, transformation_func: Callable[[Dataset], Any]) -> Any:
         """What a function makes of this data set."""
         return transformation_func(self)

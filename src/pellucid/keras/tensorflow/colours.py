@@ -49,10 +49,10 @@ def adjust_brightness(image: Any, delta: float) -> Any:
 
 
 @_as_floats
-def adjust_contrast(image: Any, factor: float) -> Any:
-    """factor times as far from each channel's mean."""
+def adjust_contrast(image: Any, contrast_factor: float) -> Any:
+    """contrast_factor times as far from each channel's mean."""
     mean = image.mean((-3, -2), keepdims=True)
-    return (image - mean) * factor + mean
+    return (image - mean) * contrast_factor + mean
 
 
 @_as_floats
@@ -62,11 +62,13 @@ def adjust_gamma(image: Any, gamma: float = 1.0, gain: float = 1.0) -> Any:
 
 
 @_as_floats
-def adjust_saturation(image: Any, factor: float) -> Any:
-    """Colours factor times as strong, at most pure ones. Shapes: (..., 3)."""
+def adjust_saturation(image: Any, saturation_factor: float) -> Any:
+    """Colours saturation_factor times as strong, at most pure ones. Shapes: (..., 3)."""
     most, least = image.max(-1, keepdims=True), image.min(-1, keepdims=True)
     strength = np.divide(most - least, most, out=np.zeros_like(most), where=most > 0)
-    share = np.divide(np.clip(strength * factor, 0, 1), strength, out=np.zeros_like(most), where=strength > 0)
+    share = np.divide(
+        np.clip(strength * saturation_factor, 0, 1), strength, out=np.zeros_like(most), where=strength > 0
+    )
     return most - (most - image) * share
 
 

@@ -44,7 +44,10 @@ def _plain(function: Any) -> Callable[..., Any]:
 
 
 def _reduced(function: Any, layer: Any = None) -> Callable[..., Any]:
-    def reduce(x: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+    def reduce(
+        x: Any = None, axis: Any = None, keepdims: bool = False, name: Any = None, *, input_tensor: Any = None
+    ) -> Any:
+        x = input_tensor if x is None else x  # as TensorFlow calls it
         axes = tuple(axis) if isinstance(axis, list) else axis
         if is_symbolic(x) and layer is not None and axes in ((1, 2), (-3, -2)) and len(x.shape) == 4:
             return layer(keepdims=keepdims)(x)
