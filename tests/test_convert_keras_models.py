@@ -229,7 +229,10 @@ def test_the_command_line_imports_a_whole_model(command: Any, tmp_path: Path) ->
     ("layer", "words"),
     [
         (lambda: KL.Lambda(lambda x: x * 2, name="twice"), "Lambda 'twice': programs in a file are not run"),
-        (lambda: KL.EinsumDense("abcd,de->abce", (12, 10, 2), name="m"), "EinsumDense 'm': they have no counterpart"),
+        (
+            lambda: KL.SpectralNormalization(KL.Dense(2), name="m"),
+            "SpectralNormalization 'm': they have no counterpart",
+        ),
         (lambda: KL.Dropout(0.5, noise_shape=(None, 1, 1, 3), name="n"), "Dropout 'n': noise_shape"),
     ],
 )

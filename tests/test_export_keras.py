@@ -31,6 +31,7 @@ NEEDED = {
     "target_shape": (2, -1), "height": 4, "width": 5, "groups": 2, "mean": 0.5, "variance": 2.0,
     "axes": -1, "n": 3, "keepdims": True, "output_size": 3,
     "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
+    "num_heads": 2, "key_dim": 3, "equation": "abc,cd->abd", "output_shape": 4,
 }  # fmt: skip
 
 
@@ -63,12 +64,16 @@ def of_every_layer(*, series: bool) -> pellucid.Model:
     inputs = pellucid.Input((8, 4) if series else (7, 6, 4))
     two = [layers.Activation("tanh")(inputs), layers.Activation("relu")(inputs)]
     answers = []
+    of_series = layers.Permute, layers.TimeDistributed, layers.EinsumDense
     for cls in BY_OURS:
-        if ("1D" in cls.__name__ or cls is layers.Permute) == series:
+        if cls is layers.Embedding:  # which reads whole numbers
+            continue
+        if ("1D" in cls.__name__ or cls in of_series or cls.role in ("recurrent", "attention", "mask")) == series:
             needed = {**NEEDED, "scale": 0.5} if cls is layers.Rescaling else NEEDED
+            needed |= {"layer": layers.Dense(3) if cls is layers.TimeDistributed else layers.GRU(3)}
             layer = cls(**{name: value for name, value in needed.items() if name in BY_OURS[cls].arguments})
             rows = layers.Flatten()(inputs) if cls is layers.RepeatVector else inputs
-            answers.append(layer(two if layer.merges else rows))
+            answers.append(layer(two if layer.merges and cls.role != "recurrent" else rows))
     answers += [layer(inputs) for layer in OF_OURS[series]]
     return filled(pellucid.Model(inputs, answers))
 

@@ -13,9 +13,11 @@ NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
     "target_shape": (2, -1), "height": 4, "width": 5, "axes": -1, "n": 3, "output_size": 3, "start": 1,
     "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
+    "input_dim": 7, "output_dim": 3, "num_heads": 2, "key_dim": 3, "equation": "abc,cd->abd", "output_shape": 4,
+    "layer": layers.LSTM(3),
 }  # fmt: skip
 WITHOUT = {
-    *("Input", "RBF", "ScaledTanh", "Slice", "Subsampling2D", "TableConv2D"),
+    *("Input", "RBF", "ScaledTanh", "Slice", "SliceRest", "StepMask", "StepWeights", "Subsampling2D", "TableConv2D"),
 }
 """Layers of ours that Keras has under no name."""
 
@@ -74,7 +76,7 @@ def test_what_would_change_answers_is_refused(name: str, config: dict[str, objec
         arguments_of(row_of(name), config)
 
 
-@pytest.mark.parametrize(("name", "words"), [("Lambda", "program"), ("LSTM", "unknown layer of Keras")])
+@pytest.mark.parametrize(("name", "words"), [("Lambda", "program"), ("ConvLSTM2D", "unknown layer of Keras")])
 def test_layers_that_are_not_read(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         row_of(name)

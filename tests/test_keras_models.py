@@ -178,10 +178,10 @@ def test_seeds_make_models_alike_and_without_they_differ() -> None:
 
 
 def test_names_that_are_not_here_are_refused_where_they_are_used() -> None:
-    from pellucid.keras.layers import LSTM
+    from pellucid.keras.layers import Conv3D
 
-    with pytest.raises(ConfigError, match=r"keras\.layers\.LSTM is not here: .*Conv1D"):
-        LSTM(32)
+    with pytest.raises(ConfigError, match=r"keras\.layers\.Conv3D is not here: .*2-D layer"):
+        Conv3D(32, 3)
     with pytest.raises(AttributeError, match="Conv2E"):
         _ = layers.Conv2E
 

@@ -161,6 +161,16 @@ ROWS: dict[str, Row] = {
     "CenterCrop": Row(lambda: layers.CenterCrop(3, 2), (6, 5, 3)),
     "CenterCrop-of-smaller": Row(lambda: layers.CenterCrop(7, 5), (4, 3, 2)),
     "Input": Row(lambda: layers.Input((4, 3, 2)), (4, 3, 2)),
+    "Embedding": Row(lambda: layers.Embedding(7, 3, embeddings_regularizer="l2"), (5,)),
+    "Embedding-of-two-axes": Row(lambda: layers.Embedding(5, 2, mask_zero=True), (3, 2)),
+    "Masking": Row(lambda: layers.Masking(0.5), (5, 3)),
+    "StepMask": Row(layers.StepMask, (5,)),
+    "StepMask-features": Row(lambda: layers.StepMask(0.5, features=True), (5, 3)),
+    "SliceRest": Row(lambda: layers.SliceRest(2, 3), (11,)),
+    "TimeDistributed": Row(lambda: layers.TimeDistributed(layers.Conv2D(2, (3, 2), activation="tanh")), (3, 5, 4, 2)),
+    "TimeDistributed-LSTM": Row(lambda: layers.TimeDistributed(layers.LSTM(3)), (3, 4, 2)),
+    "EinsumDense": Row(lambda: layers.EinsumDense("abc,cde->abde", (None, 3, 2), "relu", "be"), (5, 3)),
+    "EinsumDense-summed": Row(lambda: layers.EinsumDense("...bc,bd->...d", 4, bias_axes="d"), (5, 3, 2)),
 }
 
 
@@ -182,6 +192,8 @@ def built(row: Row) -> Layer:
 
 
 def batch(row: Row, n: int = 3, seed: int = 1) -> np.ndarray:
+    if rows := row.make().table_rows:
+        return np.random.default_rng(seed).integers(rows, size=(n, *row.input_shape)).astype(np.float32)
     return np.random.default_rng(seed).standard_normal((n, *row.input_shape)).astype(np.float32)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers, models
-from tensorflow.keras.layers import LSTM, Dense
+from tensorflow.keras.layers import Conv3D, Dense
 from keras.layers.core import Flatten
 import keras.backend as K
 import tensorflow.keras.applications.vgg16
@@ -39,9 +39,9 @@ print("classes", sorted(set(tf.argmax(chances, axis=1).numpy().tolist())) <= [0,
 """
 REFUSED = """
 import tensorflow as tf
-from tensorflow.keras.layers import LSTM, Dense
+from tensorflow.keras.layers import Conv3D, Dense
 from tensorflow.keras.nothing import X
-model = tf.keras.Sequential([LSTM(3), Dense(2)])
+model = tf.keras.Sequential([Conv3D(3), Dense(2)])
 with tf.distribute.TPUStrategy().scope():
     tf.keras.layers.Conv9D(3)
 """
@@ -64,7 +64,7 @@ def test_all_that_is_not_here_is_named_before_it_runs(tmp_path: Path, capfd: pyt
     shown = capfd.readouterr()
     assert "ran" not in shown.out and "was not run: 4 names" in shown.err
     assert [int(line.split(", line ")[1].split(":")[0]) for line in shown.err.splitlines()[:4]] == [5, 6, 7, 8]
-    assert "line 6: keras.layers.LSTM is not here: Pellucid trains convolutional networks" in shown.err
+    assert "line 6: keras.layers.Conv3D is not here: pictures have two axes here" in shown.err
 
 
 def test_keras_is_found_in_tensorflow() -> None:
@@ -73,7 +73,7 @@ def test_keras_is_found_in_tensorflow() -> None:
 
 def test_a_module_beside_the_program_wins(tmp_path: Path) -> None:
     (tmp_path / "keras.py").write_text("layers = None")
-    program = b"import keras\nkeras.layers.LSTM"
+    program = b"import keras\nkeras.layers.Conv3D"
     finder = ProgramModules(table(), tmp_path)
     assert missing_names(program, finder)
     with pytest.MonkeyPatch.context() as patch:

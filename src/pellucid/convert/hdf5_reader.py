@@ -38,6 +38,13 @@ class Refused(Exception):
     """What is wrong with the file, and where in it."""
 
 
+INNER = (
+    *("cell", "layer", "forward_layer", "backward_layer"),
+    *("query_dense", "key_dense", "value_dense", "output_dense"),
+)
+"""What .weights.h5 calls layers within a layer."""
+
+
 def set_limits() -> None:
     """Memory, processor time, and no file to be written; where the system knows such limits."""
     try:
@@ -173,6 +180,25 @@ def container(group: Any) -> str | None:
     return next((name for name in ("layers", "_layer_checkpoint_dependencies") if name in group), None)
 
 
+def add_inner(layer: Any, path: str, found: list[dict[str, Any]], depth: int) -> None:
+    """Layers within a layer: the cell of a recurrent one, the matrices of attention, what a wrapper is around."""
+    for name in INNER if depth <= MAX_DEPTH else ():
+        if name in layer:
+            group = follow(layer, name)
+            if "vars" in group:
+                add_values(follow(group, "vars"), f"{path}/{name}", found)
+            add_inner(group, f"{path}/{name}", found, depth + 1)
+
+
+def add_values(values: Any, name: str, found: list[dict[str, Any]]) -> None:
+    """The numbered weights of one layer."""
+    if len(values) > MAX_ARRAYS:
+        raise Refused(f"{values.name}: has {len(values)} weights, at most {MAX_ARRAYS} are read")
+    arrays = [described(follow(values, str(i))) for i in range(len(values))]
+    if arrays:
+        found.append({"name": name, "arrays": arrays})
+
+
 def add_numbered(model: Any, path: str, found: list[dict[str, Any]], depth: int) -> None:
     """The layout of .weights.h5: a group for each layer, its weights numbered in `vars`; models within have layers."""
     root = follow(model, container(model) or "layers")
@@ -181,12 +207,8 @@ def add_numbered(model: Any, path: str, found: list[dict[str, Any]], depth: int)
     for layer in root:
         group = follow(root, layer)
         if "vars" in group:
-            values = follow(group, "vars")
-            if len(values) > MAX_ARRAYS:
-                raise Refused(f"{values.name}: has {len(values)} weights, at most {MAX_ARRAYS} are read")
-            arrays = [described(follow(values, str(i))) for i in range(len(values))]
-            if arrays:
-                found.append({"name": f"{path}{layer}", "arrays": arrays})
+            add_values(follow(group, "vars"), f"{path}{layer}", found)
+        add_inner(group, f"{path}{layer}", found, depth + 1)
         if container(group) is not None:
             add_numbered(group, f"{path}{layer}/layers/", found, depth + 1)
 

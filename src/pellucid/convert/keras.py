@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.convert.keras_layers import BY_OURS
+from pellucid.convert.keras_layers import BY_OURS, inner_of
 from pellucid.convert.keras_values import class_path
 from pellucid.convert.source import Arrange, Source, Stored, in_numbers
 from pellucid.errors import ConfigError
@@ -130,7 +130,14 @@ def _twins(own: list[Layer], source: KerasWeights) -> list[tuple[str, tuple[str,
         if not any(name in source.layers and name != layer.name for name, layer in zip(names, own, strict=True)):
             in_file = list(source.layers)
             names = [*in_file[: len(own)], *(layer.name for layer in own[len(in_file) :])]
+    if source.style == "keras3":
+        return [(name, arrays_at(source, name, inner_of(layer))) for name, layer in zip(names, own, strict=True)]
     return [(name, source.layers.get(name, ())) for name in names]
+
+
+def arrays_at(source: KerasWeights, path: str, inner: list[tuple[str, int]]) -> tuple[str, ...]:
+    """The arrays of a layer in .weights.h5, with those of layers within it."""
+    return tuple(name for below, _ in inner for name in source.layers.get(f"{path}/{below}".rstrip("/"), ()))
 
 
 def _vgg_name(name: str) -> str:

@@ -154,10 +154,83 @@ def calls_of(record: Mapping[str, Any]) -> list[tuple[list[Reference], list[Any]
                 for name, value in more.items():
                     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
                         references.append(_reference(value))
-                    elif name not in ("name", "training", "mask") and value is not None:
+                    elif name not in ("name", "training", "mask") and not isinstance(value, bool | None):
                         constants.append(value)
         found.append((references, constants))
     return found
+
+
+MASKS = ("mask", "query_mask", "value_mask", "key_mask")
+MASK_OPERATIONS = ("NotEqual", "Any", "ConvertToTensor", "LogicalAnd", "LogicalOr", "ExpandDims")
+"""Of what Keras 3 makes the masks that it writes into functional models, and that come of the layers here."""
+
+
+def without_masks(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's config without the masks that Keras passes on unseen, and without what computes them."""
+    config = model.get("config")
+    records = config.get("layers") if isinstance(config, dict) else None
+    if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
+        return model
+    masking = {str(one.get("name")) for one in records if one.get("class_name") in MASK_OPERATIONS}
+    left = [_unmasked(one, masking) for one in records]
+    read: set[str] = set()
+    for one in left:
+        if one.get("name") not in masking and isinstance(one.get("inbound_nodes"), list):
+            read |= {name for references, _ in calls_of(one) for name, _, _ in references}
+    kept = [one for one in left if one.get("name") not in masking - read]
+    kept = [without_masks(one) if one.get("class_name") in MODELS else one for one in kept]
+    return {**model, "config": {**config, "layers": kept}}
+
+
+def _unmasked(record: dict[str, Any], masking: set[str]) -> dict[str, Any]:
+    nodes = record.get("inbound_nodes")
+    if not isinstance(nodes, list) or not masking:
+        return record
+
+    def of_masks(value: Any) -> bool:
+        references: list[Reference] = []
+        _collect(value, references, [])
+        return bool(references) and all(name in masking for name, _, _ in references)
+
+    def less(node: Any) -> Any:
+        if isinstance(node, list):  # as .h5 has it: [layer, call, answer, {"mask": ...}]
+            return [less(one) for one in node] if node and isinstance(node[0], list) else _less_of(node, masking)
+        if not isinstance(node, dict):
+            return node
+        given = node.get("kwargs") or {}
+        return {**node, "kwargs": {k: v for k, v in given.items() if not (k in MASKS and of_masks(v))}}
+
+    return {**record, "inbound_nodes": [less(node) for node in nodes]}
+
+
+def _less_of(node: list[Any], masking: set[str]) -> list[Any]:
+    more = node[3] if len(node) == 4 and isinstance(node[3], dict) else {}
+    kept = {
+        name: value
+        for name, value in more.items()
+        if not (name in MASKS and isinstance(value, list) and value and value[0] in masking)
+    }
+    return [*node[:3], kept, *node[4:]] if more else node
+
+
+def flags_of(record: Mapping[str, Any]) -> set[str]:
+    """What is said to be so where a layer is called, in Keras 3.
+
+    Errors: ConfigError for a mask that the network computes.
+    """
+    nodes = record.get("inbound_nodes", [])
+    each = nodes if isinstance(nodes, list) else []
+    kwargs = [node.get("kwargs") or {} for node in each if isinstance(node, dict)]
+    specs = [
+        one
+        for node in each
+        if isinstance(node, list)
+        for one in (node if node and isinstance(node[0], list) else [node])
+    ]
+    kwargs += [one[3] for one in specs if len(one) == 4 and isinstance(one[3], dict)]
+    if any(isinstance(each.get(name), dict) for each in kwargs for name in ("mask", "attention_mask")):
+        raise ConfigError(f"{name_of(record)!r} reads a mask that is computed, which has no counterpart here")
+    return {name for each in kwargs for name, value in each.items() if value is True}
 
 
 def _collect(spec: Any, references: list[Reference], constants: list[Any]) -> None:

@@ -20,14 +20,16 @@ from pellucid.convert.keras_config import (
     channels_first,
     config_in,
     ends_of,
+    flags_of,
     is_custom,
     kind_of,
     layers_of,
     model_of,
     name_of,
     paths_of,
+    without_masks,
 )
-from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, Row, arguments_of, modern, row_of
+from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, SAID, Row, arguments_of, modern, row_of
 from pellucid.convert.keras_values import named
 from pellucid.convert.network import Draft
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
@@ -92,7 +94,7 @@ class ConfigReader:
         self._called = 0
         self._input: layers.Input | None = None
         try:
-            self.model = model_of(config)
+            self.model = without_masks(model_of(config))
             self._expect_known(self.model)
             self._turned = any(channels_first(record) for record in all_layers(self.model))
             outputs = self._network(self.model, None, (), "", trainable=True)
@@ -263,7 +265,7 @@ class ConfigReader:
             return self._network(record, values, (*names, name), path, trainable=trainable)
         kind = kind_of(record)
         try:
-            return [self._row(record, kind, values, (*names, name), path, trainable=trainable)]
+            return self._row(record, kind, values, (*names, name), path, trainable=trainable)
         except PellucidError as error:
             if kind not in IDENTITY:
                 raise ConfigError(f"{kind} {name!r}: {error}") from error
@@ -279,7 +281,7 @@ class ConfigReader:
         path: str,
         *,
         trainable: bool,
-    ) -> Maps:
+    ) -> list[Maps]:
         given = dict(config_in(record))
         if kind in OPERATIONS:
             kind, given = OPERATIONS[kind](given)
@@ -292,6 +294,8 @@ class ConfigReader:
         values = self._ready(row, config, values, first=first)
         after = self._own_activation(config)
         arguments, left = arguments_of(row, config)
+        said = flags_of(record)
+        arguments |= {name: True for name in SAID if row.ours.role == "attention" and name in said}
         self._expect_same_activation(arguments)
         if left:
             self.notes.append(f"{kind} {names[-1]!r} comes without {', '.join(left)}, which act in training alone")
@@ -300,10 +304,13 @@ class ConfigReader:
         if layer is None:
             layer = self._made[names, path] = row.ours(**arguments, name=self._free(names), trainable=kept)
             self.places.append(Place(layer, names, path, kind, first))
-        found = replace(values[0], value=layer([each.value for each in values]))
+        answer: Any = layer([each.value for each in values])
+        if isinstance(answer, list):
+            return [Maps(each) for each in answer]
+        found = replace(values[0], value=answer)
         if after is not None:
             found = replace(found, value=after(found.value))
-        return found if len(found.value.shape) == 3 else Maps(found.value)
+        return [found if len(found.value.shape) == 3 else Maps(found.value)]
 
     def _ready(self, row: Row, config: dict[str, Any], values: list[Maps], *, first: bool) -> list[Maps]:
         """What a layer reads, with axes in the order that it needs; its arguments that count axes follow."""

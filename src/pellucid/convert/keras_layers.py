@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid import layers, ops
-from pellucid.convert.keras_values import LEAVE, REGISTERED, converter
+from pellucid.convert.keras_values import CONVERTERS, LEAVE, REGISTERED, Converter, converter, keras_object, named
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers import Layer
 from pellucid.layers.activation import ACTIVATIONS
@@ -45,6 +45,13 @@ _BIASED = ("activation", "use_bias", *(f"bias_{what}" for what in _WEIGHT))
 _KERNEL = (*_BIASED, *(f"kernel_{what}" for what in _WEIGHT))
 _DEPTHWISE = (*_BIASED, *(f"depthwise_{what}" for what in _WEIGHT))
 _POINTWISE = tuple(f"pointwise_{what}" for what in _WEIGHT)
+_OF_ALL = ("type", "name", "trainable", "input_shape")
+_RECURRENT = (
+    *("units", *_KERNEL, "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards"),
+    *(f"recurrent_{what}" for what in _WEIGHT),
+)
+SAID = ("use_causal_mask", "return_attention_scores")
+"""What ours are told when they are made, and Keras's when they are called."""
 _WINDOW = ("kernel_size", "strides", "padding", "dilation_rate")
 _POOL = ("pool_size", "strides", "padding")
 _NORM = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
@@ -140,6 +147,21 @@ ROWS = (
     Row("RandomBrightness", layers.RandomBrightness, ("factor", "value_range")),
     Row("RandomContrast", layers.RandomContrast, ("factor", "value_range")),
     Row("RandomCrop", layers.RandomCrop, ("height", "width")),
+    Row("Embedding", layers.Embedding, ("input_dim", "output_dim", *(f"embeddings_{w}" for w in _WEIGHT), "mask_zero")),
+    Row("Masking", layers.Masking, ("mask_value",)),
+    Row("SimpleRNN", layers.SimpleRNN, _RECURRENT),
+    Row("LSTM", layers.LSTM, (*_RECURRENT, "recurrent_activation", "unit_forget_bias")),
+    Row("GRU", layers.GRU, (*_RECURRENT, "recurrent_activation", "reset_after")),
+    Row("Bidirectional", layers.Bidirectional, ("layer", "backward_layer", "merge_mode")),
+    Row("TimeDistributed", layers.TimeDistributed, ("layer",)),
+    Row("Attention", layers.Attention, ("use_scale", "score_mode", "dropout")),
+    Row("AdditiveAttention", layers.AdditiveAttention, ("use_scale", "dropout")),
+    Row(
+        "MultiHeadAttention",
+        layers.MultiHeadAttention,
+        ("num_heads", "key_dim", "value_dim", "dropout", "output_shape", *_KERNEL[1:]),
+    ),
+    Row("EinsumDense", layers.EinsumDense, ("equation", "output_shape", "bias_axes", "activation", *_KERNEL[2:])),
     Row("Flatten", layers.Flatten),
     Row("Identity", layers.Identity),
     Row("Reshape", layers.Reshape, ("target_shape",)),
@@ -177,6 +199,12 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "virtual_batch_size": (None,),
     "adjustment": (None,),
     "mask": (None,),
+    "stateful": (False,),
+    "time_major": (False,),
+    "zero_output_for_mask": (False,),
+    "attention_axes": (None, [1]),
+    "sliding_window": (None,),
+    "use_gate": (False,),
     "rms_scaling": (False,),
     "antialias": (False,),
     "pad_to_aspect_ratio": (False,),
@@ -205,6 +233,7 @@ UNREAD = frozenset(
         ),
         *("renorm_clipping", "renorm_momentum", "synchronized", "fused", "implementation", "sparse", "ragged"),
         *("input_dim", "input_length", "build_config", "quantization_config", "lora_rank", "lora_alpha", "autocast"),
+        *("unroll", "use_cudnn", "gptq_unpacked_column_size"),
         *("fill_mode", "fill_value"),
     }
 )
@@ -247,6 +276,44 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]
     "ops.leakyrelu": lambda config: ("LeakyReLU", {"negative_slope": config.get("negative_slope", 0.2)}),
 }
 """Operations in a functional model, x + y and the like: the layer of Keras's that does the same, and its config."""
+
+
+def inner_of(layer: Any, count: int = 0) -> list[tuple[str, int]]:
+    """Where .weights.h5 keeps a layer's weights below its own group, and how many there; "" for the group itself.
+
+    count: of all its weights, where it is not built.
+    """
+    each = {"Bidirectional": ("forward_layer", "backward_layer"), "TimeDistributed": ("layer",)}
+    around = each.get(type(layer).__name__, ())
+    if around:
+        inner = [(name, getattr(layer, name)) for name in around]
+        return [(f"{name}/{path}".rstrip("/"), count) for name, one in inner for path, count in inner_of(one)]
+    count = count or len(layer.params) + len(layer.state)
+    if layer.role == "recurrent":
+        return [("cell", count)]
+    if isinstance(layer, layers.MultiHeadAttention):
+        return [(f"{name}_dense", 1 + layer.use_bias) for name in ("query", "key", "value", "output")]
+    return [("", count)]
+
+
+def _read_layer(spec: Any) -> Any:
+    """A layer within another's config."""
+    if spec is None:
+        return None
+    kind, given = named(spec)
+    row = row_of(kind, given)
+    given.pop("zero_output_for_mask", None)  # as Bidirectional says for its own
+    config = modern(row, given)
+    arguments, _ = arguments_of(row, config)
+    return row.ours(**arguments, name=str(config.get("name", "inner")))
+
+
+def _write_layer(config: Any) -> Any:
+    row, own = config_of(layers.from_config(config))
+    return keras_object("keras.layers", row.keras, own)
+
+
+CONVERTERS["layer"] = Converter(_read_layer, _write_layer)
 
 
 def row_of(name: str, config: Mapping[str, Any] | None = None) -> Row:
@@ -306,7 +373,7 @@ def config_of(layer: Layer) -> tuple[Row, dict[str, Any]]:
     """
     ours, beyond = layer.config(), ""
     for row in (row for row in ROWS if row.ours is type(layer)):
-        names = [name for name in ours if name not in {*row.arguments, "type", "name", "trainable", "input_shape"}]
+        names = [name for name in ours if name not in {*row.arguments, *SAID, *_OF_ALL}]
         left = [name for name in names if ours[name] not in (False, None, *NEUTRAL.get(name, ()))]
         if layer.window() is not None and not (row.registered or isinstance(ours.get("padding", ""), str)):
             left.append("padding")  # Keras pads windows by "valid" and "same" alone

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from pellucid import losses, metrics, optimizers
-from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, turned_round
+from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, arrays_at, turned_round
 from pellucid.convert.keras_file import HDF5_START, is_archive
 from pellucid.convert.keras_graph import ConfigReader, Place
+from pellucid.convert.keras_layers import inner_of
 from pellucid.convert.keras_values import named, read_rate
 from pellucid.convert.network import Held, Read, take_pixels
 from pellucid.convert.source import Arrange
@@ -105,7 +106,11 @@ def _held(source: KerasWeights, place: Place) -> list[Held]:
 
 def _arrays(source: KerasWeights, place: Place) -> tuple[str, ...]:
     if source.style == "keras3":
-        return source.layers.get(place.path, ())
+        return arrays_at(source, place.path, inner_of(place.layer))
+    if len(place.names) == 1 and place.layer.role in ("recurrent", "attention"):
+        name = place.names[0]
+        own = [arrays for key, arrays in source.layers.items() if key == name or key.startswith(f"{name}/")]
+        return tuple(array for arrays in own for array in arrays)
     if len(place.names) == 1 and place.names[0] in source.layers:
         return source.layers[place.names[0]]
     inside = [key for key in source.layers if key.startswith(f"{place.names[0]}/") or source.one_group]
@@ -151,7 +156,7 @@ def _arranged(source: KerasWeights, place: Place, shape: Shape) -> tuple[Shape, 
     def arrange(kernel: Any) -> Any:
         for step in steps:
             kernel = step(kernel)
-        return np.ascontiguousarray(kernel)
+        return np.asarray(kernel, order="C")  # which leaves a single number without axes
 
     return shape, arrange
 

@@ -36,7 +36,7 @@ class Converter:
 
 def converter(argument: str) -> Converter:
     """How this argument's values are read and written."""
-    return _CONVERTERS.get(argument.rpartition("_")[2], _PLAIN)
+    return CONVERTERS.get(argument.rpartition("_")[2], _PLAIN)
 
 
 def _read_initializer(spec: Any) -> Any:
@@ -182,7 +182,7 @@ def write_rate(config: Any) -> Any:
 
 
 _PLAIN = Converter(_unchanged, _unchanged)
-_CONVERTERS: Mapping[str, Converter] = {
+CONVERTERS: dict[str, Converter] = {
     "initializer": Converter(_read_initializer, _write_initializer),
     "regularizer": Converter(_read_regularizer, _write_regularizer),
     "constraint": Converter(_read_constraint, _write_constraint),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import io
+import itertools
 import json
 import zipfile
 from collections import Counter
@@ -18,11 +19,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from pellucid import metrics
-from pellucid.convert.keras_layers import config_of
+from pellucid.convert.keras_layers import SAID, config_of, inner_of
 from pellucid.convert.keras_values import REGISTERED, class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
 from pellucid.export.keras_module import beside
 from pellucid.export.keras_parts import Part, inputs_of, parts_of
+from pellucid.layers import MultiHeadAttention
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -175,7 +177,9 @@ def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dic
     named = {record["name"]: record for record in records}
     for part in parts:
         read = [tensor(name) for name in part.reads]
-        node: dict[str, Any] = {"args": [read] if part.layer.merges else read, "kwargs": {}}
+        one = part.layer.merges and not isinstance(part.layer, MultiHeadAttention) and part.layer.role != "recurrent"
+        said = {name: True for name in SAID if getattr(part.layer, name, False)}
+        node: dict[str, Any] = {"args": [read] if one else read, "kwargs": said}
         named[part.of or part.name].setdefault("inbound_nodes", []).append(node)
     config = {
         "name": model.name,
@@ -245,7 +249,9 @@ def _weights(parts: Sequence[Part]) -> bytes:
             kind = class_path(config_of(part.layer)[0].keras.removeprefix(REGISTERED))
             name = f"{kind}_{counts[kind]}" if counts[kind] else kind
             counts[kind] += 1
-            group = file.create_group(f"layers/{name}/vars")
-            for number, array in enumerate(part.arrays):
-                group.create_dataset(str(number), data=array)
+            arrays = iter(part.arrays)
+            for below, count in inner_of(part.layer, len(part.arrays)) if part.arrays else [("", 0)]:
+                group = file.create_group(f"layers/{name}/{below}/vars" if below else f"layers/{name}/vars")
+                for number, array in enumerate(itertools.islice(arrays, count)):
+                    group.create_dataset(str(number), data=array)
     return content.getvalue()

@@ -66,6 +66,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     shared: dict[tuple[int, str], Part] = {}
     inputs = model.graph.parts
     positive: set[int] = set()
+    masks: set[int] = set()
     first = scaling_of(model)
     if first is not None:
         names[INPUT] = _free("rescaling", {layer.name for layer in model.layers})
@@ -75,13 +76,21 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         if visit.number in inputs:
             names[visit.number] = layer.name
             continue
+        if isinstance(layer, layers.StepMask):  # which Keras has unseen
+            masks.add(visit.number)
+            continue
+        if isinstance(layer, layers.StepWeights):
+            names[visit.number] = names[visit.inputs[0]]
+            continue
+        if layer.gives_several:
+            raise ConfigError(f"{layer.place()} gives several values, which is not written for Keras")
         steps = _steps(layer, visit.input_shape, positive=all(number in positive for number in visit.inputs))
         own: list[str] = []
         shapes: list[Shape] = []
         for step in steps:
             reads = step.reads if step.reads is not None else (len(own) - 1,)
             read = (
-                [names[i] for i in visit.inputs]
+                [names[i] for i in visit.inputs if i not in masks]
                 if reads == (-1,)
                 else [_at(own, i, names, visit.inputs) for i in reads]
             )

@@ -48,9 +48,9 @@ def get_file(
     stem = name.removesuffix(".gz").removesuffix(".tar").removesuffix(".tgz").removesuffix(".zip")
     target = folder / (f"{stem}.tar.gz" if untar and name == stem else name)
     digest = file_hash or md5_hash
-    if force_download or not target.is_file() or not _fits(target, digest):
+    if force_download or not target.is_file() or not fits(target, digest):
         _fetch(origin, target)
-        if not _fits(target, digest):
+        if not fits(target, digest):
             target.unlink()
             raise DataError(f"{origin}: gives another file than was asked for: its hash is not {digest}")
     if not (untar or extract):
@@ -60,7 +60,8 @@ def get_file(
     return str(folder / stem if untar else place)
 
 
-def _fits(file: Path, digest: str | None) -> bool:
+def fits(file: Path, digest: str | None) -> bool:
+    """Whether a file has this hash, MD5 or SHA-256; None: any."""
     if digest is None:
         return True
     found = hashlib.new("md5" if len(digest) == 32 else "sha256", usedforsecurity=False)

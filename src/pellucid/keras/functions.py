@@ -42,6 +42,11 @@ cumsum, nan_to_num = _of(np.cumsum), _of(np.nan_to_num)
 dot, logaddexp, outer, isclose = map(_of_two, (np.dot, np.logaddexp, np.outer, np.isclose))
 
 
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """Numbers from start, by default 0, to below stop."""
+    return tensor(np.arange(*((0, start) if stop is None else (start, stop)), step or 1, dtype))
+
+
 def array(x: Any, dtype: Any = None) -> Any:
     """As a tensor."""
     return tf.constant(x, dtype)

@@ -9,12 +9,19 @@ from pellucid.keras.composed import Lambda as Lambda
 from pellucid.keras.composed import Layer as Layer
 from pellucid.keras.described import deserialize as deserialize
 from pellucid.keras.described import serialize as serialize
+from pellucid.keras.lookup import CategoryEncoding as CategoryEncoding
+from pellucid.keras.lookup import Discretization as Discretization
+from pellucid.keras.lookup import Hashing as Hashing
+from pellucid.keras.lookup import IntegerLookup as IntegerLookup
+from pellucid.keras.lookup import StringLookup as StringLookup
+from pellucid.keras.lookup import TextVectorization as TextVectorization
 from pellucid.keras.tensor import KerasInput
 from pellucid.layers import NAMES
 from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
 
 Input = KerasInput  # type: ignore[misc]  # in place of ours
 
+_BEFORE = (*("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"),)
 _MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
@@ -29,4 +36,4 @@ def _merged(kind: str) -> Callable[..., Any]:
 
 add, average, concatenate, dot, maximum, minimum, multiply, subtract = map(_merged, _MERGING)
 
-__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer", "deserialize", "serialize"])
+__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer", "deserialize", "serialize", *_BEFORE])

@@ -18,6 +18,7 @@ from pellucid.keras.activations import softplus as softplus
 from pellucid.keras.activations import softsign as softsign
 from pellucid.keras.activations import swish as swish
 from pellucid.keras.activations import tanh as tanh
+from pellucid.keras.functions import arange as arange
 from pellucid.keras.functions import argmax as argmax
 from pellucid.keras.functions import argmin as argmin
 from pellucid.keras.functions import array as array
@@ -132,7 +133,7 @@ from pellucid.keras.tensorflow.math import top_k as top_k
 
 # What TensorFlow calls otherwise
 
-arange, depthwise_conv = _tf.range, _tf.nn.depthwise_conv2d
+depthwise_conv = _tf.nn.depthwise_conv2d
 absolute, all, amax, amin = _math.abs, _math.reduce_all, _math.reduce_max, _math.reduce_min
 any, arccos, arcsin, arctan = _math.reduce_any, _math.acos, _math.asin, _math.atan
 arctan2, floor_divide, isfinite, isinf = _math.atan2, _math.floordiv, _math.is_finite, _math.is_inf

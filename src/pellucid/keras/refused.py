@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NoReturn
 from pellucid._modules import missing
 from pellucid.errors import ConfigError
 
-_SERIES = "Pellucid trains convolutional networks; for a series Conv1D, MaxPool1D and GlobalAvgPool1D are there"
-_WORDS = "Pellucid reads pictures and series of numbers, not text; turn words into numbers before fit"
+_SERIES = "SimpleRNN, LSTM, GRU and Bidirectional are here, with cells of their own"
+_WORDS = "Hashing, StringLookup, IntegerLookup, CategoryEncoding and Discretization are here"
 _VOLUMES = "pictures have two axes here; give slices to the 2-D layer, or the third axis as channels"
 _NETWORKS = "EfficientNetV2B0 to EfficientNetV2L are as new, and learn as much; so are the others of keras.applications"
 _OWN_RULE = (
@@ -21,7 +21,6 @@ _OWN_RULE = (
 )
 _FILES = "model.save(path) and pellucid.load(path) keep models, fit(resume=FOLDER) checkpoints, pellucid export others"
 _MACHINES = "torchrun -m pellucid train ... trains on many machines, see docs/resume.md"
-_ATTENTION = "Pellucid trains convolutional networks; SqueezeExcite weighs channels by what the picture shows"
 
 
 def _each(names: str, remedy: str) -> dict[str, str]:
@@ -30,16 +29,13 @@ def _each(names: str, remedy: str) -> dict[str, str]:
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "layers": {
-        **_each("Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN SimpleRNN", _SERIES),
-        **_each("SimpleRNNCell StackedRNNCells TimeDistributed Masking", _SERIES),
-        **_each("CategoryEncoding Discretization Embedding HashedCrossing Hashing IntegerLookup StringLookup", _WORDS),
-        **_each("TextVectorization", _WORDS),
+        **_each("ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells", _SERIES),
+        **_each("HashedCrossing", _WORDS),
         **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
         **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
-        **_each("AdditiveAttention Attention GroupQueryAttention MultiHeadAttention", _ATTENTION),
+        **_each("GroupQueryAttention", "MultiHeadAttention is here"),
         **_each("GaussianDropout", "Dropout, AlphaDropout and GaussianNoise are here"),
         **_each("ActivityRegularization", "penalise the weights: kernel_regularizer"),
-        **_each("EinsumDense", "Dense works on the last axis of any value; Permute brings another one there"),
     },
     "applications": {
         **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge convnext", _NETWORKS),
@@ -51,7 +47,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("placeholder layers estimator contrib", "TensorFlow 1 is not here; keras.layers and fit are"),
     },
     "datasets": {
-        **_each("imdb reuters", _WORDS),
         **_each("boston_housing california_housing", "scikit-learn has tables of numbers; Dense takes them"),
     },
     "tensorflow.distribute": _each("MultiWorkerMirroredStrategy TPUStrategy experimental", _MACHINES),

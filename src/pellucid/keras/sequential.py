@@ -9,6 +9,7 @@ import pellucid.model.model as ours
 from pellucid._arguments import several
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, shown
+from pellucid.keras.composed import Layer as Composed
 from pellucid.keras.model import Model
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import KerasInput
@@ -46,7 +47,7 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
 
     def add(self, layer: Any) -> None:
         """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
-        if isinstance(layer, Layer) and type(layer).__call__ is Layer.__call__ and not self._waiting:
+        if isinstance(layer, Layer) and not isinstance(layer, Composed) and not self._waiting:
             ours.Sequential.add(self, layer)
             return
         if not isinstance(layer, Layer | ours.Model):
@@ -73,7 +74,10 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
     def _build(self, input_shape: Sequence[int | None] | None) -> None:
         if self._waiting and input_shape is not None:
             given = list(input_shape)
-            self.attach(KerasInput(given[1:] if given and given[0] is None else given), ())
+            if self.layers:
+                ours.Sequential._build(self, input_shape)
+            else:
+                self.attach(KerasInput(given[1:] if given and given[0] is None else given), ())
             waiting, self._waiting = self._waiting, []
             for layer in waiting:
                 self._inline(layer)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import inspect
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
+from pellucid._fixed import Taken
 from pellucid.autodiff import Tensor as Tensor
 from pellucid.autodiff import Variable, rules
 from pellucid.autodiff import tensor as as_tensor
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
 from pellucid.layers.batched import FREE_SIDE, OTHER_SIDE
+from pellucid.layers.eager import tracing
 from pellucid.layers.normalization import Norm
 from pellucid.layers.recorded import RecordedLayer
 from pellucid.layers.symbolic import Symbolic, Value, calls_behind, is_symbolic
@@ -176,6 +178,11 @@ class KerasTensor(Calculated, Value):
         return keras_value(layer, inputs)
 
 
+def _of_numbers(dtype: Any) -> bool | str:
+    """Whole numbers come as floats, which hold all below 2^24 as they are."""
+    return "string" not in str(dtype) or "words become numbers before the network: dataset.map(vectorize_layer)"
+
+
 class KerasInput(Calculated, Input):
     """`pellucid.Input` as Keras has it; axes of which the size is None take any that fits the layers.
 
@@ -185,6 +192,8 @@ class KerasInput(Calculated, Input):
 
     stands_for: Any = None
     """What is calculated where nobody gives it numbers."""
+
+    taken: ClassVar[Mapping[str, Taken]] = {**Input.taken, "dtype": _of_numbers}
 
     def __init__(self, shape: Sequence[int | None], *, name: str | None = None, trainable: bool = True) -> None:
         self.free = tuple(size is None for size in shape) if isinstance(shape, list | tuple) else ()
@@ -251,13 +260,14 @@ def traced(function: Callable[..., Any], x: Any, asked: Any = None) -> Any:
         takes = "training" in inspect.signature(asked or function).parameters
     except ValueError:
         takes = False
-    if not takes:
-        return of_layers(function(x))
-    learning = Learning()
-    y = of_layers(function(x, training=learning))
-    if learning.asked and _steady_layers(y) != _steady_layers(function(x, training=False)):
-        raise ConfigError("`if training:` chooses other layers than in use")
-    return y
+    with tracing():
+        if not takes:
+            return of_layers(function(x))
+        learning = Learning()
+        y = of_layers(function(x, training=learning))
+        if learning.asked and _steady_layers(y) != _steady_layers(function(x, training=False)):
+            raise ConfigError("`if training:` chooses other layers than in use")
+        return y
 
 
 def of_layers(y: Any) -> Any:

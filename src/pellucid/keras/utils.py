@@ -12,11 +12,12 @@ from pellucid.keras.directory import image_dataset_from_directory
 from pellucid.keras.fetching import get_file
 from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
 from pellucid.keras.seeds import set_random_seed
+from pellucid.keras.words import pad_sequences
 from pellucid.ops import Array, real_array
 
 __all__ = [
     "Progbar", "PyDataset", "Sequence", "array_to_img", "get_file", "image_dataset_from_directory", "img_to_array",
-    "load_img", "normalize", "plot_model", "save_img", "set_random_seed", "to_categorical",
+    "load_img", "normalize", "pad_sequences", "plot_model", "save_img", "set_random_seed", "to_categorical",
 ]  # fmt: skip
 
 

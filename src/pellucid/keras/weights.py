@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from pellucid._modules import optional
 from pellucid.autodiff import Variable
 from pellucid.convert import import_weights
 from pellucid.convert.keras_file import KerasFile
+from pellucid.convert.keras_layers import BY_OURS
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.export.keras import files as keras_files
 from pellucid.files.atomic import make_folder, replacing
@@ -23,6 +25,8 @@ from pellucid.layers.recorded import RecordedLayer, nested_layers
 from pellucid.layers.store import each_once
 from pellucid.layers.variable import VIEWS, LayerWeight, penalties_of, weights_of
 from pellucid.ops import Array
+
+NUMBERED = re.compile(r"\d{5}_")
 
 
 def _view(name: str) -> Any:
@@ -95,7 +99,9 @@ class Weighted:
 
     def _own_layers(self) -> bool:
         """Whether it has layers that Keras's files do not know."""
-        return not self.layers or any(layer.custom or isinstance(layer, RecordedLayer) for layer in self.layers)
+        recorded = (isinstance(layer, RecordedLayer) and type(layer) not in BY_OURS for layer in self.layers)
+        parted = (layer.gives_several for layer in self.layers)
+        return not self.layers or any(recorded) or any(parted) or any(layer.custom for layer in self.layers)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5; those of a model with
@@ -131,6 +137,11 @@ class Weighted:
         if self._own_layers():
             with contextlib.closing(KerasFile(path_of(filepath, "load_weights: filepath"))) as source:
                 names = sorted(source.layers)
+                if not all(NUMBERED.match(name) for name in names):
+                    raise ConfigError(
+                        f"load_weights: {self.name} has layers that Keras's files do not know, or that give several "
+                        "values; it reads what its own save_weights wrote"
+                    )
                 self.set_weights([source.read(path) for name in names for path in source.layers[name]])
             return
         if not self.built:

@@ -105,7 +105,7 @@ class Elementwise(Layer):
     Shapes: any, unchanged.
     """
 
-    role = "activation"
+    supports_masking, role = True, "activation"
 
     @property
     def caption(self) -> tuple[str, ...]:

@@ -93,7 +93,9 @@ def check_gradients(
         if not isinstance(subject, Stack):
             raise ConfigError("check_gradients: say the input's shape, without the batch axis")
         input_shape = subject.graph.input_shape
-    x = _ladder((BATCH, *input_shape), rng)
+    rows = max((layer.table_rows for layer in _layers_of(subject)), default=0)
+    shape = (BATCH, *input_shape)
+    x = rng.integers(rows, size=shape).astype(np.float64) if rows else _ladder(shape, rng)
     if isinstance(subject, Layer | Stack):
         graph = subject.graph if isinstance(subject, Stack) else Graph.chain([subject], input_shape)
         name, values, gradients, objective = _graph_problem(subject, graph, x, rng, seed, training)
@@ -141,13 +143,18 @@ def _graph_problem(
 
     what = subject.place() if isinstance(subject, Layer) else f"a network of {len(graph.nodes)} layers"
     values = {key(layer, name): value for layer in graph.layers for name, value in layer.params.items()}
-    return what, {"x": x, **values}, gradients, objective
+    moved = {} if any(layer.table_rows for layer in graph.layers) else {"x": x}  # of numbers of rows there is none
+    return what, {**moved, **values}, gradients, objective
+
+
+def _layers_of(subject: object) -> list[Layer]:
+    return [subject] if isinstance(subject, Layer) else list(getattr(subject, "layers", ()))
 
 
 def _in_float64(layer: Layer, x: Array, rng: np.random.Generator) -> Layer:
     """A copy that computes in float64; where the layer was not built, built for x and moved off its start."""
     twin = copy.deepcopy(layer)
-    twin.ensure_built(x.shape[1:], rng)
+    twin.ensure_built([x.shape[1:]] if layer.merges else x.shape[1:], rng)
     twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
     twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
     for value in () if layer.built else twin.params.values():

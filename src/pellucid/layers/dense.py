@@ -39,6 +39,7 @@ class Dense(Units, Weighted):
     Errors: ConfigError for arguments; ShapeError for another number of inputs than it was built for.
     """
 
+    supports_masking = True
     role = "dense"
     linear = True
     caption = ("dense",)

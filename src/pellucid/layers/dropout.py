@@ -26,6 +26,8 @@ class Random(Layer):
     Errors: ConfigError for a training pass without a key.
     """
 
+    supports_masking = True
+
     def draw_from(self, x: Array, key: Key) -> Array:
         """What it makes of x while training."""
         raise NotImplementedError

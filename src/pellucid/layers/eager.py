@@ -34,6 +34,7 @@ class Pass:
 
 class _Passes(threading.local):
     now: Pass | None = None
+    tracing = False
 
 
 _passes = _Passes()
@@ -47,14 +48,27 @@ def current() -> Pass | None:
 @contextmanager
 def within_pass(training: Any, draw: Callable[[], int], pending: Any = None) -> Iterator[Pass]:
     """A block whose layers are called so; training=None: as around it."""
-    before = _passes.now
+    before, traces = _passes.now, _passes.tracing
     kept = before.pending if before is not None and pending is None else pending
     learns = (before is not None and before.training) if training is None else bool(training)
-    _passes.now = Pass(learns, draw, kept)
+    _passes.now, _passes.tracing = Pass(learns, draw, kept), False
     try:
         yield _passes.now
     finally:
-        _passes.now = before
+        _passes.now, _passes.tracing = before, traces
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """A block in which a `call` is run on values without numbers.
+
+    Errors: ConfigError for a layer with weights that it calls on numbers: these would be left out of what is trained.
+    """
+    before, _passes.tracing = _passes.tracing, True
+    try:
+        yield
+    finally:
+        _passes.tracing = before
 
 
 def generator(layer: Layer, seed: int | None) -> np.random.Generator:
@@ -75,6 +89,8 @@ def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> An
 
     x: the arrays as they came; given: as `forward` takes them.
     """
+    if _passes.tracing and layer.params and layer.trainable:
+        raise ConfigError(f"{layer.place()} was called on numbers among values that have none yet")
     around = current()
     learns = bool(around is not None and around.training) if training is None else bool(training)
     if seed is None:

@@ -41,6 +41,12 @@ class Visit:
         return self.input_shapes[0]
 
     @property
+    def macs(self) -> int:
+        """What its layer multiplies for one picture."""
+        several: Any = list(self.input_shapes)
+        return self.layer.macs(several if self.layer.merges else self.input_shape)
+
+    @property
     def keeps_place(self) -> bool:
         """Whether number (i, j) of what it gives belongs to (i, j) of what it reads, as far as shapes tell."""
         moved = self.layer.window() is not None or self.layer.role in ("rearrangement", "cropping", "padding")

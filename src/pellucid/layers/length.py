@@ -35,6 +35,7 @@ def unit_backward(dy: Array, y: Array, inverse: Array, axes: tuple[int, ...]) ->
 class Measured(Layer):
     """What layers share that divide by a length along some axes, which count with the batch, as Keras counts."""
 
+    supports_masking = True
     role = "layer norm"
 
     def __init__(self, axis: int | Sequence[int] = -1, **named: Unpack[Named]) -> None:

@@ -18,6 +18,7 @@ class Merge(Layer):
     """What merging layers share. Shapes: a list of two or more values, which must have one shape."""
 
     merges: ClassVar[bool] = True
+    supports_masking = True
     role = "merge"
     linear = True
 

@@ -13,6 +13,8 @@ from pellucid.layers.adaptive import AdaptiveAvgPool1D as AdaptiveAvgPool1D
 from pellucid.layers.adaptive import AdaptiveAvgPool2D as AdaptiveAvgPool2D
 from pellucid.layers.adaptive import AdaptiveMaxPool1D as AdaptiveMaxPool1D
 from pellucid.layers.adaptive import AdaptiveMaxPool2D as AdaptiveMaxPool2D
+from pellucid.layers.attention import AdditiveAttention as AdditiveAttention
+from pellucid.layers.attention import Attention as Attention
 from pellucid.layers.border import Cropping2D as Cropping2D
 from pellucid.layers.border import Padding2D as Padding2D
 from pellucid.layers.border import UpSampling2D as UpSampling2D
@@ -30,9 +32,16 @@ from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from pellucid.layers.dropout import StochasticDepth as StochasticDepth
+from pellucid.layers.einsum_dense import EinsumDense as EinsumDense
+from pellucid.layers.embedding import Embedding as Embedding
+from pellucid.layers.gated import GRU as GRU
+from pellucid.layers.gated import LSTM as LSTM
 from pellucid.layers.length import Dot as Dot
 from pellucid.layers.length import RMSNorm as RMSNorm
 from pellucid.layers.length import UnitNormalization as UnitNormalization
+from pellucid.layers.masking import Masking as Masking
+from pellucid.layers.masking import StepMask as StepMask
+from pellucid.layers.masking import StepWeights as StepWeights
 from pellucid.layers.merge import Add as Add
 from pellucid.layers.merge import Average as Average
 from pellucid.layers.merge import Concatenate as Concatenate
@@ -40,6 +49,7 @@ from pellucid.layers.merge import Maximum as Maximum
 from pellucid.layers.merge import Minimum as Minimum
 from pellucid.layers.merge import Multiply as Multiply
 from pellucid.layers.merge import Subtract as Subtract
+from pellucid.layers.multi_head import MultiHeadAttention as MultiHeadAttention
 from pellucid.layers.normalization import BatchNorm as BatchNorm
 from pellucid.layers.normalization import GroupNorm as GroupNorm
 from pellucid.layers.normalization import LayerNorm as LayerNorm
@@ -61,6 +71,7 @@ from pellucid.layers.random_pictures import RandomFlip as RandomFlip
 from pellucid.layers.random_pictures import RandomRotation as RandomRotation
 from pellucid.layers.random_pictures import RandomTranslation as RandomTranslation
 from pellucid.layers.random_pictures import RandomZoom as RandomZoom
+from pellucid.layers.recurrent import SimpleRNN as SimpleRNN
 from pellucid.layers.rescaling import CenterCrop as CenterCrop
 from pellucid.layers.rescaling import Normalization as Normalization
 from pellucid.layers.rescaling import Rescaling as Rescaling
@@ -75,10 +86,13 @@ from pellucid.layers.shape import Permute as Permute
 from pellucid.layers.shape import RepeatVector as RepeatVector
 from pellucid.layers.shape import Reshape as Reshape
 from pellucid.layers.shape import Slice as Slice
+from pellucid.layers.shape import SliceRest as SliceRest
 from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
 from pellucid.layers.table_conv import TableConv2D as TableConv2D
 from pellucid.layers.transpose import Conv1DTranspose as Conv1DTranspose
 from pellucid.layers.transpose import Conv2DTranspose as Conv2DTranspose
+from pellucid.layers.wrapper import Bidirectional as Bidirectional
+from pellucid.layers.wrapper import TimeDistributed as TimeDistributed
 
 AdaptiveAveragePooling1D = AdaptiveAvgPool1D
 AdaptiveAveragePooling2D = AdaptiveAvgPool2D

@@ -33,6 +33,8 @@ class NormNamed(Named, total=False):
 class Norm(Layer):
     """What layers share that bring numbers to mean 0 and variance 1 and then give them a scale and a shift."""
 
+    supports_masking = True
+
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
         **{f"{name}_{kind}": only_none("leave it out") for name in ("beta", "gamma") for kind in KEPT_DOWN},

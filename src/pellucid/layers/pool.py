@@ -249,6 +249,8 @@ class GlobalAvgPool1D(GlobalAvgPool2D):
     Shapes: x (N,W,C) -> y (N,C), (N,1,C) with keepdims=True.
     """
 
+    averages_steps = True
+
     axes = "W, C"
 
 

@@ -15,6 +15,7 @@ from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.stack import Stack
 from pellucid.layers.variable import LayerWeight
+from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape
 
 
@@ -63,6 +64,14 @@ class RecordedLayer(Layer):
         self.built = False
         self.params, self.state = params, state
         self.built = True
+
+    def _kept(self, attribute: str, arrays: Mapping[str, Array]) -> Weights:
+        """As of every layer; other arrays than before are those of the layers within, too."""
+        kept = super()._kept(attribute, arrays)
+        for key, (layer, name) in self.__dict__.get("_places", {}).items():
+            if key in kept and not layer._writable:
+                (layer.params if name in layer.params else layer.state).add(name, kept[key])
+        return kept
 
     def _own(self, arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
         return ((name, self.writable(name)) for name in arrays if name not in self._places)

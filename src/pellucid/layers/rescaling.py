@@ -19,6 +19,7 @@ from pellucid.ops.geometry import LARGEST, MAX_SIDE, expect_numbers, number, who
 class Affine(Layer):
     """y = x * scale + offset, in each channel; nothing of it is trained."""
 
+    supports_masking = True
     role = "rescaling"
     takes_one = True
 

@@ -78,6 +78,7 @@ class Renamed(Layer):
 class Identity(Renamed):
     """The value as it is. Shapes: any, unchanged."""
 
+    supports_masking = True
     role = "rearrangement"
     caption = ("identity",)
 
@@ -202,6 +203,40 @@ class Slice(Layer):
 
     def detail(self) -> str:
         return f"from {self.start}, {'x'.join(map(str, self.target_shape))}"
+
+
+class SliceRest(Slice):
+    """All numbers of a row from `start` on, as steps of F features. Shapes: x (N,C) -> y (N,(C - start) / F,F)."""
+
+    supports_masking = True
+
+    def __init__(self, start: int, features: int, **named: Unpack[Named]) -> None:
+        self.features = whole(features, "SliceRest: features")
+        super().__init__(start, (1, self.features), **named)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        super().output_shape(input_shape)
+        steps, more = divmod(input_shape[0] - self.start, self.features)
+        if more:
+            raise ShapeError(f"{self.place()}: no steps of {self.features} in {input_shape[0] - self.start} numbers")
+        return steps, self.features
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        shape = self.output_shape(x.shape[1:])
+        return np.ascontiguousarray(x[:, self.start :]).reshape(len(x), *shape), x.shape
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        dx = np.zeros(cache, dy.dtype)
+        dx[:, self.start :] = dy.reshape(len(dy), -1)
+        return dx, {}
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape:
+        return (self.start + place[0] * self.features + place[1],)
+
+    def detail(self) -> str:
+        return f"from {self.start}, by {self.features}"
 
 
 def side_by_side(sources: Sequence[Input], model: str) -> tuple[Input, list[Slice]]:

@@ -17,6 +17,7 @@ from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unkno
 from pellucid.layers import eager
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.layer import Layer
+from pellucid.layers.masks import with_mask
 from pellucid.layers.shape import Input
 from pellucid.layers.store import again, each_once
 from pellucid.layers.symbolic import call, is_symbolic
@@ -75,6 +76,11 @@ class Stack(Fixed):
         return self._layers
 
     @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The layers at their places."""
+        return self._nodes
+
+    @property
     def trainable(self) -> bool:
         """Whether any layer is trained. Setting it freezes all layers, or thaws all; see `Layer.trainable` for one."""
         return any(layer.trainable for layer in self._layers) or not self._layers
@@ -120,6 +126,7 @@ class Stack(Fixed):
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
         if any(layer is other for other in self.layers):
             layer = again(layer)
+        inputs, shapes = with_mask(self, layer, inputs, shapes)
         first = not self.layers
         stated = layer.input_shape if first else None
         if stated is not None and self._input_shape not in (None, stated):

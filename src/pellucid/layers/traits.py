@@ -77,7 +77,8 @@ class Traits:
     role: ClassVar[str] = "other"
     """What it does, in a word: "convolution", "transposed convolution", "pooling", "dense", "distance", "activation",
     "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "augmentation", "flatten",
-    "rearrangement", "padding", "cropping", "upsampling", "rescaling", "input", "merge", or "other"."""
+    "rearrangement", "padding", "cropping", "upsampling", "rescaling", "input", "merge", "embedding", "mask",
+    "recurrent", "attention", or "other"."""
 
     linear: ClassVar[bool] = False
     """Whether what it gives, less bias and nonlinearity, is linear in each value it reads and each of its weights."""
@@ -90,6 +91,25 @@ class Traits:
         """What acts on its result last, or all that it is; None for nothing. By default what `activation` names."""
         activation = getattr(self, "activation", None)
         return Nonlinearity(activation) if isinstance(activation, str) and activation != "linear" else None
+
+    reads_mask: ClassVar[bool] = False
+    """Whether it reads, behind all else, which steps of a series count, see `layers.masking`."""
+
+    gives_several: bool = False
+    """Whether what it gives is a row of several values, of which slices take each."""
+
+    averages_steps: ClassVar[bool] = False
+    """Whether it gives the mean of a series' steps, of which only those that count are to count."""
+
+    masked_read: ClassVar[int] = 0
+    """Of what it reads, whose steps these are, by number."""
+
+    def step_mask(self) -> Any:
+        """The layer that says, of what this one reads, which steps count; None for a layer that says nothing of it."""
+        return None
+
+    table_rows: int = 0
+    """Of how many rows of a table it reads the numbers; 0 for a layer that reads values."""
 
     @property
     def caption(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pellucid.files.inside import Inside
 from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.shape import side_by_side
-from pellucid.layers.symbolic import Symbolic, Value, calls_behind
+from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind
 from pellucid.model import file as model_file
 from pellucid.model.fitting import Fitting
 from pellucid.model.network import Network
@@ -253,7 +253,7 @@ def assemble(
         return Sequential([inputs, *layers], name, seed=seed, exact_convolution=exact_convolution)
     values: dict[int, Symbolic] = {INPUT: inputs}
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
-        values[number] = layer([values[i] for i in read])
+        values[number] = call(layer, [values[i] for i in read])  # a row of several values stays one
     answers = [values[i] for i in outputs or (len(layers) - 1,)]
     return Model(inputs, answers, name, seed=seed, exact_convolution=exact_convolution)
 

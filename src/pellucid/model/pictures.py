@@ -118,15 +118,29 @@ def in_order(model: Network, x: Any) -> list[Any] | None:
 
 
 def _is_raw(model: Network) -> bool:
-    """Whether it takes pictures as they are."""
+    """Whether it takes whole numbers as they are: they are no levels of pictures, or number rows of a table."""
     scale, offset = model.preprocessing.scale_offset(1)
-    return bool(scale == 1 and offset == 0)
+    return bool(scale == 1 and offset == 0) or _reads_rows(model)
+
+
+def _reads_rows(model: Network) -> bool:
+    return any(layer.table_rows for layer in model.layers)
 
 
 def unscaled(model: Network, x: Any) -> Any:
     """Whole numbers as floats where the model takes pictures as they are, so that they need not be levels."""
-    kind = x.dtype.kind if isinstance(x, np.ndarray) and x.dtype != np.uint8 else "f"
-    return float32_array(x, f"{model.name}: the pictures x") if kind in "iu" and _is_raw(model) else x
+    given = x if isinstance(x, np.ndarray) else _whole_numbers(x)
+    if given is None or given.dtype.kind not in "iu" or (given.dtype == np.uint8 and not _reads_rows(model)):
+        return x
+    return float32_array(given, f"{model.name}: the pictures x") if _is_raw(model) else x
+
+
+def _whole_numbers(x: Any) -> Array | None:
+    """A list of numbers as an array; None for what is none, of which others say why."""
+    try:
+        return np.asarray(x) if isinstance(x, list) and x else None
+    except ValueError:  # rows of different lengths
+        return None
 
 
 def as_rows(model: Network, x: Any) -> Any:

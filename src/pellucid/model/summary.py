@@ -205,7 +205,7 @@ def summarize(name: str, graph: Graph) -> Summary:
                 0 if shared else layer.count_params(),
                 sum(array.size for array in layer.params.values()) if layer.trainable and not shared else 0,
                 layer.trainable,
-                layer.macs(visit.input_shape),
+                visit.macs,
                 None if field is None else (min(field.size[0], input_shape[0]), min(field.size[1], input_shape[1])),
                 activation_bytes(output),
             )

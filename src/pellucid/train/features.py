@@ -110,7 +110,7 @@ class Features:
 
     def _no_file(self, folder: Path) -> str:
         """Why so much is not written to a file; "" where it is."""
-        macs = sum(visit.layer.macs(visit.input_shape) for visit in self.base.walk())
+        macs = sum(visit.macs for visit in self.base.walk())
         if macs < MACS_PER_BYTE * 4 * self._numbers:
             return "computing them again is quicker than reading them"
         if self._num_bytes > limit_bytes():

@@ -1,8 +1,8 @@
-"""Keras's reading and changing of pictures."""
+"""Keras's reading and changing of pictures, and texts as numbers."""
 
 from __future__ import annotations
 
 from pellucid.keras.directory import image_dataset_from_directory
-from pellucid.keras.preprocessing import image
+from pellucid.keras.preprocessing import image, sequence, text
 
-__all__ = ["image", "image_dataset_from_directory"]
+__all__ = ["image", "image_dataset_from_directory", "sequence", "text"]

@@ -231,9 +231,9 @@ def ones(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
     return tensor(np.ones(shape, dtype))
 
 
-def range(*ends: Any, **more: Any) -> Any:
-    """Whole numbers in a row."""
-    return tensor(np.arange(*ends))
+def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = None) -> Any:
+    """Numbers from start, by default 0, to below limit."""
+    return tensor(np.arange(*((0, start) if limit is None else (start, limit)), delta, dtype))
 
 
 def shape(x: Any, **more: Any) -> Any:
