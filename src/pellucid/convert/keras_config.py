@@ -165,10 +165,11 @@ MASK_OPERATIONS = ("NotEqual", "Any", "ConvertToTensor", "LogicalAnd", "LogicalO
 """Of what Keras 3 makes the masks that it writes into functional models, and that come of the layers here."""
 
 
-def without_masks(model: dict[str, Any]) -> dict[str, Any]:
+def without_masks(model: Mapping[str, Any]) -> Mapping[str, Any]:
     """A model's config without the masks that Keras passes on unseen, and without what computes them."""
-    config = model.get("config")
-    records = config.get("layers") if isinstance(config, dict) else None
+    given = model.get("config")
+    config: dict[str, Any] = given if isinstance(given, dict) else {}
+    records = config.get("layers")
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
         return model
     masking = {str(one.get("name")) for one in records if one.get("class_name") in MASK_OPERATIONS}

@@ -48,6 +48,7 @@ _POINTWISE = tuple(f"pointwise_{what}" for what in _WEIGHT)
 _OF_ALL = ("type", "name", "trainable", "input_shape")
 _RECURRENT = (
     *("units", *_KERNEL, "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards"),
+    "zero_output_for_mask",
     *(f"recurrent_{what}" for what in _WEIGHT),
 )
 SAID = ("use_causal_mask", "return_attention_scores")
@@ -201,7 +202,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "mask": (None,),
     "stateful": (False,),
     "time_major": (False,),
-    "zero_output_for_mask": (False,),
     "attention_axes": (None, [1]),
     "sliding_window": (None,),
     "use_gate": (False,),
@@ -302,7 +302,6 @@ def _read_layer(spec: Any) -> Any:
         return None
     kind, given = named(spec)
     row = row_of(kind, given)
-    given.pop("zero_output_for_mask", None)  # as Bidirectional says for its own
     config = modern(row, given)
     arguments, _ = arguments_of(row, config)
     return row.ours(**arguments, name=str(config.get("name", "inner")))

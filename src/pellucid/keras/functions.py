@@ -44,7 +44,8 @@ dot, logaddexp, outer, isclose = map(_of_two, (np.dot, np.logaddexp, np.outer, n
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
     """Numbers from start, by default 0, to below stop."""
-    return tensor(np.arange(*((0, start) if stop is None else (start, stop)), step or 1, dtype))
+    first, last = (0, start) if stop is None else (start, stop)
+    return tensor(np.arange(first, last, step or 1, dtype=dtype))
 
 
 def array(x: Any, dtype: Any = None) -> Any:

@@ -261,7 +261,7 @@ class TextVectorization(Lookup):
             if "strip_punctuation" in self.standardize:
                 text = re.sub(f"[{re.escape(string.punctuation)}]", "", text)
         if callable(self.split):
-            words = _words(self.split(text)).tolist()
+            words = [str(one) for one in _words(self.split(text)).ravel()]
         else:
             words = list(text) if self.split == "character" else [text] if self.split is None else text.split()
         if self.ngrams is None:

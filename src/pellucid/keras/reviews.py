@@ -87,7 +87,7 @@ def shuffled(rng: np.random.RandomState, x: Sequence[Any], y: Any) -> tuple[list
     """Both in another order."""
     order = np.arange(len(x))
     rng.shuffle(order)
-    return [x[i] for i in order], np.asarray(y)[order]
+    return [x[int(i)] for i in order], np.asarray(y)[order]
 
 
 def numbered(

@@ -39,6 +39,8 @@ class Attending(Layer):
     merges: ClassVar[bool] = True
     reads_mask: ClassVar[bool] = True
     masked_read: ClassVar[int] = 1
+    masks_queries: ClassVar[bool] = False
+    """Whether queries that do not count get zeros."""
     supports_masking = True
     role = "attention"
     taken: ClassVar[Mapping[str, Taken]] = {**Layer.taken, "flash_attention": neutral(None, False)}
@@ -151,6 +153,7 @@ class Attending(Layer):
         """
         given = list(query) if isinstance(query, list | tuple) else [query, value, key]
         given = self._three([one for one in given if one is not None])
+        shown = isinstance(mask, list | tuple) and mask[0] is not None and self.masks_queries
         if isinstance(mask, list | tuple) and len(mask) > 1 and mask[1] is not None:
             given.append(np.asarray(mask[1], np.float32)[..., None])
         if attention_mask is not None:
@@ -164,7 +167,10 @@ class Attending(Layer):
         answer = called_with_mask(self, given, seed, training, None)
         if not any(hasattr(one, "sizes") for one in given):
             own["use_causal_mask"], own["return_attention_scores"] = before
-        return answer
+        if not shown:
+            return answer
+        rows = np.asarray(mask[0], np.float32)[..., None]  # queries that do not count get zeros
+        return [answer[0] * rows, *answer[1:]] if isinstance(answer, list) else answer * rows
 
 
 class Attention(Attending):
@@ -177,6 +183,7 @@ class Attention(Attending):
     """
 
     caption = ("attention",)
+    masks_queries = True
 
     def __init__(
         self,

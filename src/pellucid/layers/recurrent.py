@@ -51,6 +51,7 @@ class BehindNamed(Named, total=False):
     return_sequences: bool
     return_state: bool
     go_backwards: bool
+    zero_output_for_mask: bool
 
 
 class RecurrentNamed(BehindNamed, total=False):
@@ -93,7 +94,7 @@ class Recurrent(Layer):
     num_states: ClassVar[int] = 1
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
-        **dict.fromkeys(("unroll", "implementation", "use_cudnn", "zero_output_for_mask"), lambda value: True),
+        **dict.fromkeys(("unroll", "implementation", "use_cudnn"), lambda value: True),
         "time_major": lambda value: not value or "series are (N, T, C) here",
         "stateful": _not_stateful,
     }
@@ -117,6 +118,7 @@ class Recurrent(Layer):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        zero_output_for_mask: bool = False,
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
@@ -137,6 +139,7 @@ class Recurrent(Layer):
         self.return_sequences = flag(return_sequences, f"{where}: return_sequences")
         self.return_state = flag(return_state, f"{where}: return_state")
         self.go_backwards = flag(go_backwards, f"{where}: go_backwards")
+        self.zero_output_for_mask = flag(zero_output_for_mask, f"{where}: zero_output_for_mask")
 
     # Traits
 
@@ -327,7 +330,7 @@ class Recurrent(Layer):
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape([each.shape[1:] for each in x])
         states, mask = states_and_mask(x)
-        y, after, kept = self.run(x[0], states, mask, training, key)
+        y, after, kept = self.run(x[0], states, mask, training, key, zeros=self.zero_output_for_mask)
         parts = [y, *(after if self.return_state else ())]
         return pack(parts), ([part.shape for part in parts], [each.shape for each in x], kept)
 

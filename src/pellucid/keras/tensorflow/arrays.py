@@ -233,7 +233,8 @@ def ones(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
 
 def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = None) -> Any:
     """Numbers from start, by default 0, to below limit."""
-    return tensor(np.arange(*((0, start) if limit is None else (start, limit)), delta, dtype))
+    first, last = (0, start) if limit is None else (start, limit)
+    return tensor(np.arange(first, last, delta, dtype=dtype))
 
 
 def shape(x: Any, **more: Any) -> Any:
