@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ model = tf.keras.Sequential([Conv3D(3), Dense(2)])
 with tf.distribute.TPUStrategy().scope():
     tf.keras.layers.Conv9D(3)
 """
+
+
+@pytest.fixture(autouse=True)
+def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a program has: what other tests imported of the real ones is not there."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
+            monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_program_runs_untouched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

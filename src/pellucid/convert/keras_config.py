@@ -179,7 +179,7 @@ def without_masks(model: Mapping[str, Any]) -> Mapping[str, Any]:
         if one.get("name") not in masking and isinstance(one.get("inbound_nodes"), list):
             read |= {name for references, _ in calls_of(one) for name, _, _ in references}
     kept = [one for one in left if one.get("name") not in masking - read]
-    kept = [without_masks(one) if one.get("class_name") in MODELS else one for one in kept]
+    kept = [dict(without_masks(one)) if one.get("class_name") in MODELS else one for one in kept]
     return {**model, "config": {**config, "layers": kept}}
 
 

@@ -47,7 +47,8 @@ def pad_sequences(
 def text_to_word_sequence(input_text: str, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[str]:
     """The words of a text, without the characters in `filters`."""
     text = input_text.lower() if lower else input_text
-    return [one for one in text.translate(str.maketrans({one: split for one in filters})).split(split) if one]
+    table: dict[str, int | str | None] = dict.fromkeys(filters, split)
+    return [one for one in text.translate(str.maketrans(table)).split(split) if one]
 
 
 def hashing_trick(
