@@ -44,6 +44,7 @@ _KINDS = {
     "float": "number",
     "bool": "flag",
     "str": "word",
+    "str | Callable[[Any], Any]": "word",
     "InitializerLike": "initializer",
     "int | Sequence[int]": "sizes",
     "Sequence[int]": "sizes",

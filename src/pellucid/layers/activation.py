@@ -136,7 +136,7 @@ class Activation(Elementwise):
 
     def __init__(
         self,
-        activation: Any,
+        activation: str | Callable[[Any], Any] | None,
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar, Unpack
 
 import numpy as np
@@ -22,7 +22,7 @@ Given = TypeVar("Given")
 class BiasedNamed(Named, total=False):
     """What their constructors take by name, see `Weighted`."""
 
-    activation: Any
+    activation: str | Callable[[Any], Any] | None
     use_bias: bool
     bias_initializer: InitializerLike
     bias_regularizer: Any
@@ -47,7 +47,7 @@ class Weighted(Layer):
 
     def __init__(
         self,
-        activation: Any = None,
+        activation: str | Callable[[Any], Any] | None = None,
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
