@@ -201,3 +201,24 @@ def test_what_has_no_numbers_says_what_gives_them(model: Any) -> None:
         K.function([model.input], K.gradients(loss, [K.variable(1.0)]))([X])
     with pytest.raises(ConfigError, match=r"K\.function"):
         keras.Model(model.input, loss)
+
+
+def test_a_network_begins_at_what_is_calculated_later() -> None:
+    given, changed = K.variable(RNG.normal(size=(1, 32, 32, 3))), K.placeholder((1, 32, 32, 3))
+    network = keras.applications.VGG16(
+        input_tensor=K.concatenate([given, changed], axis=0), weights=None, include_top=False
+    )
+    seen = network.get_layer("block1_conv2").output
+    loss = K.mean(K.square(seen[1] - seen[0]))
+    picture = RNG.normal(size=(1, 32, 32, 3)).astype(np.float32)
+    value, slope = K.function([changed], [loss, *K.gradients(loss, changed)])([picture])
+    layers_of = [network.get_layer(f"block1_conv{number}") for number in (1, 2)]
+    x = tf.constant(picture)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.concat([tf.constant(given.numpy()), x], 0)
+        for layer in layers_of:
+            y = layer(y)
+        wanted = K.mean(K.square(y[1] - y[0]))
+    np.testing.assert_allclose(value, wanted, rtol=1e-5)
+    np.testing.assert_allclose(slope, tape.gradient(wanted, x), rtol=1e-4, atol=1e-8)

@@ -190,12 +190,13 @@ class KerasInput(Calculated, Input):
     Errors: ConfigError for sizes below 1.
     """
 
-    stands_for: Any = None
-    """What is calculated where nobody gives it numbers."""
-
     taken: ClassVar[Mapping[str, Taken]] = {**Input.taken, "dtype": _of_numbers}
 
-    def __init__(self, shape: Sequence[int | None], *, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(
+        self, shape: Sequence[int | None], *, name: str | None = None, trainable: bool = True, stands_for: Any = None
+    ) -> None:
+        self.stands_for = stands_for
+        """What is calculated where nobody gives it numbers."""
         self.free = tuple(size is None for size in shape) if isinstance(shape, list | tuple) else ()
         known = [size or FREE_SIDE for size in shape] if any(self.free) else shape
         super().__init__(known, name=name, trainable=trainable)  # type: ignore[arg-type]
@@ -212,11 +213,9 @@ class KerasInput(Calculated, Input):
 
 def input_of(shape: Sequence[int | None], given: Any = None) -> Any:
     """The input of a network: a value of another, or one of its own, which may stand for what is calculated."""
-    if given is None or isinstance(given, Symbolic):
-        return KerasInput(shape) if given is None else given
-    source = KerasInput(given.shape[1:])
-    source.stands_for = given
-    return source
+    if isinstance(given, Symbolic):
+        return given
+    return KerasInput(shape) if given is None else KerasInput(given.shape[1:], stands_for=given)
 
 
 def keras_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:

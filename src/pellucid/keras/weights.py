@@ -20,6 +20,7 @@ from pellucid.convert.keras_layers import BY_OURS
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.export.keras import files as keras_files
 from pellucid.files.atomic import make_folder, replacing
+from pellucid.keras.checkpoints import Checkpoint, beside, is_checkpoint
 from pellucid.layers import Layer
 from pellucid.layers.recorded import RecordedLayer, nested_layers
 from pellucid.layers.store import each_once
@@ -107,12 +108,16 @@ class Weighted:
         """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5; those of a model with
         layers of one's own in their order, for `load_weights` alone.
 
-        Under another name of .h5 or .hdf5, as older programs give it, the whole model, whose weights Keras reads, too.
+        Under another name of .h5 or .hdf5, as older programs give it, the whole model, whose weights Keras reads, too;
+        under one of TensorFlow's checkpoints (x, x.ckpt, x.tf) a `tf.train.Checkpoint` of our own, x.ckpt.safetensors.
         Errors: ConfigError for another name, and for layers that Keras has not.
         """
         path = path_of(filepath, "save_weights: filepath")
+        if is_checkpoint(path):
+            Checkpoint(self).write(path)
+            return
         if path.suffix.lower() not in (".h5", ".hdf5"):
-            raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
+            raise ConfigError(f"save_weights: a file of weights ends in .weights.h5 or .ckpt, got {shown(path.name)}")
         make_folder(path.parent)
         if not path.name.endswith(".weights.h5") and not self._own_layers():
             self.save(path)  # type: ignore[attr-defined]
@@ -124,8 +129,8 @@ class Weighted:
         with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:  # type: ignore[arg-type]
             file.write(archive.read("model.weights.h5"))
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
-        """Read weights, of a file of Keras's, PyTorch's or Pellucid's, into these layers.
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> Checkpoint | None:
+        """Read weights, of a file of Keras's, PyTorch's or Pellucid's, into these layers; of a checkpoint, give it.
 
         Errors: as `convert.import_weights`.
         """
@@ -134,21 +139,27 @@ class Weighted:
                 "load_weights: skip_mismatch=True is not here; pellucid.convert.import_weights(model, FILE, "
                 'no_top=True, scaling="raw") leaves the last dense layers as they are'
             )
+        path = path_of(filepath, "load_weights: filepath")
+        if not path.is_file() and is_checkpoint(path) and beside(path).is_file():
+            if not self.built and not self._own_layers():
+                self.build()
+            return Checkpoint(self).restore(path)
         if self._own_layers():
-            with contextlib.closing(KerasFile(path_of(filepath, "load_weights: filepath"))) as source:
+            with contextlib.closing(KerasFile(path)) as source:
                 names = sorted(source.layers)
                 if not all(NUMBERED.match(name) for name in names):
                     raise ConfigError(
                         f"load_weights: {self.name} has layers that Keras's files do not know, or that give several "
                         "values; it reads what its own save_weights wrote"
                     )
-                self.set_weights([source.read(path) for name in names for path in source.layers[name]])
-            return
+                self.set_weights([source.read(array) for name in names for array in source.layers[name]])
+            return None
         if not self.built:
             self.build()
         scaling = self.preprocessing
-        import_weights(self, path_of(filepath, "load_weights: filepath"), scaling="plain")  # type: ignore[arg-type]
+        import_weights(self, path, scaling="plain")  # type: ignore[arg-type]
         self.preprocessing = scaling  # which no file of weights says
+        return None
 
 
 def _numbered(variables: Sequence[LayerWeight]) -> bytes:

@@ -12,7 +12,7 @@ from pellucid.convert import KERAS_PUBLISHED, bring, import_weights
 from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.keras.model import Model
 from pellucid.keras.networks.parts import Top
-from pellucid.keras.tensor import KerasInput
+from pellucid.keras.tensor import input_of
 from pellucid.layers import GlobalAvgPool2D, GlobalMaxPool2D, Input
 from pellucid.layers.symbolic import is_symbolic
 
@@ -76,9 +76,9 @@ def application(
         if published and ready and options != own:
             words = ", ".join(f"{key}={value}" for key, value in own.items())
             raise ConfigError(f"{keras_name}: the published weights are for {words}; give weights=None, or a file")
-        source = given["input_tensor"]
-        if source is None:
-            source = KerasInput(_picture(keras_name, given["input_shape"], size, least, with_top=with_top))
+        beginning = given["input_tensor"]
+        shape = _picture(keras_name, given["input_shape"], size, least, with_top=with_top) if beginning is None else ()
+        source = input_of(shape, beginning)
         top = Top(given["classes"], given["classifier_activation"]) if with_top else None
         answer = ready(source, top) if published and ready else describe(source, top, **options)
         pooling = given["pooling"]
@@ -96,7 +96,8 @@ def application(
     build.__doc__ = f"""{doc}
 
     weights: "imagenet" for Keras's published ones, None for new ones, or a file. include_top=False ends at the last
-    maps; pooling: "avg" or "max" of each of them. input_tensor: a value of a network that it goes on from.
+    maps; pooling: "avg" or "max" of each of them. input_tensor: a value of a network that it goes on from,
+    or pictures that are calculated later, such as `K.placeholder` is part of.
     Shapes: pictures (N, H, W, 3), H and W {size} unless input_shape says otherwise, at least {least}.
     Errors: ConfigError for arguments; DataError where published weights are not here and cannot be fetched.
     """
