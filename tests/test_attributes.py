@@ -103,10 +103,32 @@ def test_what_is_assigned_to_params_and_state_is_used_and_saved(when: str, tmp_p
         layer.weights[0][...] = 0
 
 
+def test_an_activation_changes_at_once_in_plan_training_and_file(tmp_path: Path) -> None:
+    model = network()
+    other = Sequential([Input((6, 6, 1)), Conv2D(3, 3), BatchNorm(), MaxPool2D(), Flatten(), Dropout(0.2), Dense(3)])
+    other.build()
+    other.set_weights(model.get_weights())
+    assert not np.allclose(model.predict(X), other.predict(X))
+    model.get_layer("out").activation = None
+    expected = other.predict(X)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    np.testing.assert_array_equal(model(X), other(X))
+    for one in (model, other):  # the steps of training, too
+        one.compile("sgd", "mse")
+        one.fit(X, np.ones((16, 3)), epochs=1, verbose=0, doctor=False)
+    np.testing.assert_array_equal(model.predict(X), other.predict(X))
+    expected = other.predict(X)
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(pellucid.load(tmp_path / "m.safetensors").predict(X), expected)
+    model.get_layer("out").activation = "ReLU"
+    np.testing.assert_array_equal(model.predict(X), np.maximum(expected, 0))
+
+
 REFUSED: dict[str, tuple[Callable[[Sequential], object], str]] = {
     "rate": (lambda m: setattr(m.layers[4], "rate", 0.5), "'rate' is said when the Dropout is made"),
     "strides": (lambda m: setattr(m.layers[0], "strides", 2), "'strides' is said when"),
-    "activation": (lambda m: setattr(m.layers[0], "activation", "relu"), "'activation' is said when"),
+    "activation": (lambda m: setattr(m.layers[0], "activation", "reluu"), "unknown activation 'reluu'.*'relu'"),
+    "a function for a name": (lambda m: setattr(m.layers[0], "activation", abs), "a layer of its own behind"),
     "units": (lambda m: setattr(m.layers[-1], "units", 4), "'units' is said when"),
     "misspelt": (lambda m: setattr(m.layers[0], "stride", 2), "'stride' is no attribute of it.*'strides'"),
     "kernel": (lambda m: setattr(m.layers[0], "kernel", 0), r"'kernel' is params\[\"kernel\"\]"),

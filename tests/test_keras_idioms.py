@@ -218,3 +218,27 @@ def test_arguments_by_tensorflows_names() -> None:
     assert int(Dataset.range(3).batch(3).get_single_element()[2]) == 2
     with pytest.raises(DataError, match="one element is needed, got several"):
         Dataset.range(3).get_single_element()
+
+
+def test_grad_cam_without_the_last_softmax_reads_the_scores() -> None:
+    """model.layers[-1].activation = None, behind a prediction and before a tape."""
+    model = keras.Sequential(
+        [layers.Input((4, 4, 1)), layers.Conv2D(2, 3, name="conv"), layers.Flatten(), layers.Dense(3, "softmax")]
+    )
+    likely = model.predict(X, verbose=0)
+    model.layers[-1].activation = None
+    scores = model.predict(X, verbose=0)
+    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(1, keepdims=True), likely, rtol=1e-5)
+    grad_model = keras.Model(model.inputs, [model.get_layer("conv").output, model.output])
+    with tf.GradientTape() as tape:
+        seen, answers = grad_model(X)
+        one = answers[:, 1]
+    kernel = model.layers[-1].get_weights()[0]
+    np.testing.assert_allclose(tape.gradient(one, seen).reshape(8, -1), np.tile(kernel[:, 1], (8, 1)), rtol=1e-5)
+    np.testing.assert_allclose(answers, scores, rtol=1e-5)
+    twice = layers.Dense(2, "relu")  # one layer at two places
+    picture = layers.Input((2,))
+    both = keras.Model(picture, twice(twice(picture)))
+    twice.set_weights([-np.eye(2), np.zeros(2)])
+    twice.activation = "linear"
+    np.testing.assert_array_equal(both.predict(np.ones((1, 2)), verbose=0), [[1, 1]])

@@ -13,7 +13,7 @@ from pellucid._arguments import within
 from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.initializers import InitializerLike
-from pellucid.layers.behind import split_activation
+from pellucid.layers.behind import Activated, split_activation
 from pellucid.layers.calculation import activated
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
@@ -122,7 +122,7 @@ class Elementwise(Layer):
         return activated(x, self.nonlinearity)
 
 
-class Activation(Elementwise):
+class Activation(Activated, Elementwise):
     """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "relu6", "elu", "selu", "sigmoid", "hard_sigmoid", "tanh",
     "softsign", "softplus", "silu" or "swish", "hard_silu" or "hard_swish", "gelu", "gelu_tanh" (its approximation),
     "celu", "exponential", "hard_shrink", "soft_shrink" (both with threshold 0.5), "hard_tanh", "log_sigmoid", "mish",

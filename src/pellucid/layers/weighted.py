@@ -10,9 +10,9 @@ import numpy as np
 from pellucid import initializers
 from pellucid._arguments import flag, within
 from pellucid.initializers import InitializerLike
-from pellucid.layers.behind import split_activation
+from pellucid.layers.behind import Activated, split_activation
 from pellucid.layers.constraint import Constraint, standardize_constraint
-from pellucid.layers.layer import Layer, Named
+from pellucid.layers.layer import Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.ops import Array, Shape
 
@@ -37,7 +37,7 @@ class WeightedNamed(BiasedNamed, total=False):
     kernel_constraint: Any
 
 
-class Weighted(Layer):
+class Weighted(Activated):
     """A layer with a kernel, and a bias unless it is said to have none. Errors: ConfigError for arguments."""
 
     kernel_word: ClassVar[str] = "kernel"

@@ -13,6 +13,7 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.store import each_once
+from pellucid.layers.traits import Nonlinearity
 from pellucid.losses import Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
@@ -51,6 +52,11 @@ class _Worked:
         return self._work.workspace_bytes
 
 
+def nonlinearities(graph: Graph) -> list[Nonlinearity | None]:
+    """What acts on the result of each layer."""
+    return [node.layer.nonlinearity for node in graph.nodes]
+
+
 class InferencePlan(_Worked):
     """Pictures in, outputs out, for batches of up to `capacity`."""
 
@@ -59,6 +65,8 @@ class InferencePlan(_Worked):
         self.inputs = aligned_empty((capacity, *graph.input_shape))
         used = lower_in_use(graph, self.inputs, partial(_context, graph, parameters, capacity))
         self._context = used.context
+        self.nonlinearities = nonlinearities(graph)
+        """Of its layers, when it was made: each may be given another."""
         self.outputs = [used.values[number] for number in graph.outputs]
         self._work = WorkSequence(used.work, fixed_weights=True, prepare=self._context.prepare)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes

@@ -14,7 +14,7 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.ops.memory import expect_memory
 from pellucid.plan.lowering import convolves_directly
-from pellucid.plan.plans import InferencePlan
+from pellucid.plan.plans import InferencePlan, nonlinearities
 
 KEPT_BYTES = 64 * 2**20
 """Buffers up to this size are kept between calls."""
@@ -79,8 +79,8 @@ def _current(
     plan: InferencePlan | None, graph: Graph, parameters: FlatParameters, version: int, capacity: int
 ) -> InferencePlan:
     """The plan, where it is one of this network as it is now, or another."""
-    asked = parameters, capacity, convolves_directly(graph)
-    if plan is None or (plan.parameters, plan.capacity, plan.exact) != asked:
+    asked = parameters, capacity, convolves_directly(graph), nonlinearities(graph)
+    if plan is None or (plan.parameters, plan.capacity, plan.exact, plan.nonlinearities) != asked:
         plan = InferencePlan(graph, parameters, capacity=capacity)
     if plan.version != version or not plan.is_current:
         plan.refresh()
