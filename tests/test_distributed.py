@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import re
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -321,122 +316,3 @@ def test_bad_shards_are_refused(command: Command, tmp_path: Path) -> None:
         assert status == 1 and re.search(f"shards must be .*{what}", err)
     with pytest.raises(ConfigError, match=r"shards=2: 3 processes train together.*give shards=4"):
         Shards.of(2, Thread(0, 3, {}))
-
-
-PICTURES = ("--limit", "400", "--test-limit", "50", "--batch-size", "25")
-SMALL = (*PICTURES, "--epochs", "6", "--seed", "2", "--quiet", "--shards", "2")
-
-
-def start(*options: str | Path, out: Path) -> subprocess.Popen[str]:
-    """Two processes that train on the digits, and are started again when one ends."""
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "3"]
-    return subprocess.Popen(
-        [sys.executable, *words, "-m", "pellucid", "train", *SMALL, *map(str, options), "--out", str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def workers(launcher: int) -> list[int]:
-    found = Path(f"/proc/{launcher}/task/{launcher}/children").read_text()
-    return [int(word) for word in found.split()]
-
-
-def losses(run: Path) -> list[tuple[float, float]]:
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [(event["loss"], event["val_loss"]) for event in log if event["event"] == "epoch"]
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers by Linux's /proc")
-def test_a_killed_worker_is_started_again_to_the_bits_of_one_process(command: Command, tmp_path: Path) -> None:
-    assert command("train", *SMALL, "--out", tmp_path / "alone")[0] == 0
-    run = tmp_path / "many"
-    launched = start(out=run)
-    try:
-        deadline = time.monotonic() + 240
-        while not list(run.glob("checkpoints/epoch-*.safetensors")) or not (run / "run.json").exists():
-            assert time.monotonic() < deadline and launched.poll() is None
-            time.sleep(0.02)
-        os.kill(workers(launched.pid)[-1], signal.SIGKILL)
-        _, err = launched.communicate(timeout=300)
-    finally:
-        launched.kill()
-    assert launched.returncode == 0, err
-    record = json.loads((run / "run.json").read_text())
-    assert len(record["resumed"]) == 1, err
-    for name in ("last.safetensors", "model.safetensors"):
-        assert (run / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
-    assert len(losses(run)) == 6 and losses(run) == losses(tmp_path / "alone")
-
-
-PROGRAM = """
-import hashlib, sys
-import numpy as np
-import pellucid
-
-class Told(pellucid.train.callbacks.ModelCheckpoint):
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        print("kept", flush=True)
-
-digits = pellucid.datasets.load("digits").train
-model = pellucid.zoo.build("simple-convnet", input_shape=(8, 8, 1))
-model.compile("adam")
-given = dict(epochs=int(sys.argv[1]), shards=4, resume="checkpoints", callbacks=Told("best.safetensors"))
-history = model.fit(digits.images[:96], digits.labels[:96], validation_split=0.25, **given)
-print(hashlib.sha256(model.parameters.vector).hexdigest(), history.history["val_loss"], flush=True)
-"""
-
-
-def test_fit_in_a_program_under_torchrun_leaves_the_bits_of_one_process(tmp_path: Path) -> None:
-    """Both processes have all numbers, the first alone the files, from which one process may go on."""
-    (tmp_path / "program.py").write_text(PROGRAM)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
-    lines: dict[str, list[str]] = {}
-    for folder, epochs, words in (("alone", "2", ()), ("many", "1", launch), ("many", "2", ())):
-        place = tmp_path / folder
-        place.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [sys.executable, *words, str(tmp_path / "program.py"), epochs],
-            cwd=place, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        lines[folder + epochs] = [line for line in done.stdout.splitlines() if " [" in line or line == "kept"]
-    alone, many, gone_on = (lines[name] for name in ("alone2", "many1", "many2"))
-    first, again, told = sorted(many)
-    assert first == again and "[" in first and told == "kept"
-    assert gone_on == ["kept", alone[-1]]
-
-
-def blocks(name: str, kind: str) -> list[str]:
-    """The fenced blocks of one kind of a page, in order."""
-    text = (Path(__file__).parent.parent / "docs" / name).read_text("utf-8")
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def test_the_page_s_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (program,) = blocks("many.md", "python")
-    exec(compile(program, "many.md", "exec"), {})
-    assert (tmp_path / "digits.safetensors").is_file() and list((tmp_path / "checkpoints").iterdir())
-
-
-def test_the_page_s_commands_are_those_that_torchrun_and_train_take() -> None:
-    """Parsed by both programs; docs/many.md and docs/many.ko.md show the same ones."""
-    from torch.distributed.run import get_args_parser
-
-    from pellucid.cli.train import OPTIONS
-
-    for kind in ("sh", "yaml", "python"):
-        assert blocks("many.md", kind) == blocks("many.ko.md", kind)
-    lines = [line for block in blocks("many.md", "sh") for line in block.splitlines() if "pellucid train" in line]
-    parts = re.findall(r"(?:command|args): \[(.*)\]", blocks("many.md", "yaml")[0])
-    lines.append(" ".join(parts).replace('"', "").replace(", ", " "))
-    assert len(lines) == 6
-    flags = {name for option, row in OPTIONS.items() for name in row.names or (f"--{option.replace('_', '-')}",)}
-    for line in lines:
-        words = line.removeprefix("srun ").replace("$SLURM_NNODES", "4").split()
-        if words[0] == "torchrun":
-            given = get_args_parser().parse_args(words[1:])
-            assert (given.module, given.training_script, given.training_script_args[0]) == (True, "pellucid", "train")
-            words = given.training_script_args
-        assert {word for word in words if word.startswith("--")} <= flags, line

@@ -103,7 +103,7 @@ def calls(folder: Path) -> dict[str, tuple[Callable[[str, Any], Any], list[str]]
         **{"boundaries": [2], "values": [0.1, 0.2], "first": 0.1},
         **{"height": 4, "width": 4, "factor": 0.1, "height_factor": 0.1, "width_factor": 0.1, "scale": 0.5},
         **{"input_dim": 3, "output_dim": 2, "num_heads": 2, "key_dim": 2, "equation": "ab,bc->ac", "output_shape": 2},
-        **{"layer": layers.LSTM(2), "features": 2},
+        **{"layer": layers.LSTM(2), "features": 2, "exponent": 2.0},
     }
     made: list[Callable[..., Any]] = [
         *layers.LAYERS.values(),

@@ -17,7 +17,18 @@ NEEDED = {
     "layer": layers.LSTM(3),
 }  # fmt: skip
 WITHOUT = {
-    *("Input", "RBF", "ScaledTanh", "Slice", "SliceRest", "StepMask", "StepWeights", "Subsampling2D", "TableConv2D"),
+    *(
+        "Input",
+        "Power",
+        "RBF",
+        "ScaledTanh",
+        "Slice",
+        "SliceRest",
+        "StepMask",
+        "StepWeights",
+        "Subsampling2D",
+        "TableConv2D",
+    ),
 }
 """Layers of ours that Keras has under no name."""
 

@@ -17,6 +17,12 @@ PLACES = {
     "engines/torch/layout.py": (1, "the one kernel that PyTorch has with zeros between"),
     "engines/torch/network.py": (1, "no layer of ours, but a module of PyTorch's that is called so"),
     "engines/torch/table.py": (1, "the table itself"),
+    "keras/lookup.py": (1, "no layer of a network, but one that splits texts where it counts them"),
+    "keras/networks/application.py": (2, "what somebody gave as input_tensor is an Input or is computed from some"),
+    "keras/networks/torchvision.py": (
+        2,
+        "where Keras's description of a network differs: no dropout, sums the other way",
+    ),
     "lab/settings.py": (1, "the one kind of layer whose rate is set while it trains"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ def join() -> Processes:
     return Gloo(distributed)
 
 
+def _launcher() -> int:
+    """The process number of torchrun, which started this process; 0 where it had gone before."""
+    parent = os.getppid()
+    if parent != 1 or "TORCHELASTIC_RUN_ID" not in os.environ:
+        return parent
+    try:  # in a container torchrun itself may be the first process
+        return 1 if b"torch" in Path("/proc/1/cmdline").read_bytes() else 0
+    except OSError:
+        return 1
+
+
 class Gloo:
     """Joined by gloo: over TCP, and on one machine through shared memory."""
 
@@ -88,7 +100,7 @@ class Gloo:
         hears, tells = socket.socketpair()
         tells.setblocking(False)
         hears.settimeout(1.0)
-        launcher = os.getppid()
+        launcher = _launcher()
         if threading.current_thread() is threading.main_thread():
             signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
 
