@@ -116,7 +116,7 @@ def test_advice_goes_by_the_options_of_its_command():
     for words, told in (
         (("show", "features", "run"), "say --layer conv1"),
         (("data", "list"), 'say layer="conv1"'),
-        (("train",), "say --set layer=conv1"),
+        (("train",), "say --set LAYER.layer=conv1"),
         ((), 'say layer="conv1"'),
     ):
         assert in_flags('say layer="conv1"', words) == told

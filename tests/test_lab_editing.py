@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from copy import deepcopy
 from typing import Any
 
@@ -250,6 +251,7 @@ def test_it_can_be_looked_at_all_the_while() -> None:
             assert hello["network"]["layers"][0]["shape"][-1] == filters
             head, _ = owner.frame(view="maps", layer="conv1")
             while head["parts"][0]["channels"] != filters:
+                time.sleep(0.05)  # who asks more often than 60 times a second is sent away
                 head, _ = owner.frame(view="maps", layer="conv1")
         painting = [each for each in threading.enumerate() if each.name == "pellucid lab: painter"]
         assert painting and all(each.is_alive() for each in painting)

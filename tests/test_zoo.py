@@ -79,7 +79,7 @@ def test_convnetjs_cifar10_layer_by_layer() -> None:
         "classes": dense(4 * 4 * 20, 10),
     }
     picture = np.array([0, 255], np.uint8).repeat(16 * 32 * 3).reshape(1, 32, 32, 3)
-    np.testing.assert_allclose(np.unique(model.scaled(picture)), [-0.5, 0.5])
+    np.testing.assert_allclose(np.unique(model.scaled(picture)), [-0.5, 0.5], atol=1e-7)
 
 
 def test_alexnet_layer_by_layer() -> None:

@@ -15,7 +15,7 @@ from pellucid._modules import installed_version
 from pellucid._text import printable
 from pellucid.files import tensor_file
 from pellucid.files.inside import Place
-from pellucid.train.checkpoints import EVERY_S, Checkpoints, Saved
+from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.distributed import Processes, agree
 from pellucid.train.examples import Examples
@@ -52,7 +52,7 @@ def locked(place: Place, processes: Processes) -> Iterator[Checkpoints | None]:
         yield None
         return
     together = started_together()
-    checkpoints = Checkpoints(place, every_s=OFTEN_S if together else EVERY_S)
+    checkpoints = Checkpoints(place, every_s=OFTEN_S) if together else Checkpoints(place)
     with checkpoints.locked(WAIT_S if together else 0.0):
         yield checkpoints
 
