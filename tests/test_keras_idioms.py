@@ -242,3 +242,32 @@ def test_grad_cam_without_the_last_softmax_reads_the_scores() -> None:
     twice.set_weights([-np.eye(2), np.zeros(2)])
     twice.activation = "linear"
     np.testing.assert_array_equal(both.predict(np.ones((1, 2)), verbose=0), [[1, 1]])
+
+
+def test_rows_of_layers_without_a_shape_stand_in_a_model_that_the_pictures_build() -> None:
+    smaller = keras.Sequential([layers.Resizing(3, 3), layers.Rescaling(2.0)])
+    turned = keras.Sequential([layers.RandomFlip("horizontal")])
+    model = keras.Sequential([smaller, turned, layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)])
+    assert smaller(X[0]).shape == (3, 3, 1)
+    data = Dataset.from_tensor_slices(X).batch(4).map(lambda x: smaller(x, training=True))
+    np.testing.assert_array_equal(np.concatenate(list(data)), smaller.predict(X, verbose=0))
+    answers = model.predict(X, verbose=0)
+    kernel, bias, second, last = model.get_weights()
+    expected = np.einsum("nhwc,hwco->no", smaller(X), kernel) + bias
+    np.testing.assert_allclose(answers, expected @ second + last, rtol=1e-4, atol=1e-5)
+    late = keras.Sequential([smaller, keras.Sequential([layers.Input((3, 3, 1)), layers.Flatten()])])
+    assert late.predict(X, verbose=0).shape == (8, 9)  # the second's shape is not the pictures'
+
+
+def test_sizes_that_a_first_layer_leaves_open() -> None:
+    """Dense(input_shape=(None, 5)), called by itself and in a model: the axis takes any length."""
+    layer = layers.Dense(3, input_shape=(None, 5))
+    series = np.random.default_rng(1).random((4, 7, 5), np.float32)
+    np.testing.assert_allclose(layer(series), series @ layer.kernel + layer.bias, rtol=1e-5)
+    assert layers.Dense(3, input_shape=(None, 5))(series[:, 0]).shape == (4, 3)
+    model = keras.Sequential([layers.Dense(3, batch_input_shape=(None, None, 5)), layers.Dense(2)])
+    assert model.input.shape == (None, None, 5) and model.count_params() == 26
+    assert [model.predict(series[:, :n], verbose=0).shape for n in (7, 2)] == [(4, 7, 2), (4, 2, 2)]
+    for wrong in ((None, 0), (None, "5")):
+        with pytest.raises(ConfigError, match="input_shape must be 1 to"):
+            layers.Dense(3, input_shape=wrong)

@@ -47,15 +47,17 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
 
     def add(self, layer: Any) -> None:
         """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
+        first = self._input_shape is None and not self.layers and not self._waiting
+        if first and isinstance(layer, Layer) and layer.stated_shape is not None:
+            self.attach(KerasInput(layer.stated_shape), ())
         if isinstance(layer, Layer) and not isinstance(layer, Composed) and not self._waiting:
             ours.Sequential.add(self, layer)
             return
         if not isinstance(layer, Layer | ours.Model):
             raise ConfigError(f"{self.name}: only layers and models can be added, got {shown(layer)}")
-        if self._input_shape is None and isinstance(layer, ours.Model) and layer._input_shape is not None:
-            self.attach(layer.input if isinstance(layer, Model) else KerasInput(layer.input_shape), ())
-        if self._input_shape is None and getattr(layer, "input_shape", None) is not None and not self._waiting:
-            self.attach(KerasInput(layer.input_shape), ())
+        known = layer._input_shape if isinstance(layer, ours.Model) else layer.input_shape
+        if first and known is not None:
+            self.attach(layer.input if isinstance(layer, Model) else KerasInput(known), ())
         if self._input_shape is None:
             self._waiting.append(layer)
         else:

@@ -12,13 +12,24 @@ import numpy as np
 from pellucid._arguments import made, several
 from pellucid.errors import ConfigError, shown
 from pellucid.layers.config import config_of
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import Shape, standardize_shape
 
 if TYPE_CHECKING:
     from pellucid.layers.layer import Layer
 
 FREE_SIDE, OTHER_SIDE = 224, 256
 """What stands for an axis whose size is not known; what differs between the two depends on it."""
+
+
+def stated_shape(given: Any, where: str) -> tuple[Shape | None, tuple[int | None, ...] | None]:
+    """What a layer is told of its input's shape: where all sizes are known; where some are None, which take any.
+
+    Errors: ConfigError for anything else.
+    """
+    if given is None or not (isinstance(given, list | tuple) and None in given):
+        return None if given is None else standardize_shape(given, where), None
+    standardize_shape([FREE_SIDE if size is None else size for size in given], where)
+    return None, tuple(given)
 
 
 class Batched:

@@ -15,7 +15,7 @@ from pellucid._locks import building
 from pellucid._modules import missing
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers import eager
-from pellucid.layers.batched import Batched, either_way
+from pellucid.layers.batched import Batched, either_way, stated_shape
 from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
@@ -26,7 +26,7 @@ from pellucid.layers.traits import Traits
 from pellucid.layers.variable import weight_called
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape, float32_array, real_array
-from pellucid.ops.geometry import expect_weights, standardize_shape, whole
+from pellucid.ops.geometry import expect_weights, whole
 
 Cache = Any
 """Whatever a layer's backward needs of its forward; nobody else looks inside."""
@@ -81,7 +81,7 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         kind = type(self).__name__
         self.auto_named = name is None
         self._name = snake_case(kind) if name is None else word(name, f"{kind}: name")
-        self.input_shape = None if input_shape is None else standardize_shape(input_shape, f"{kind}: input_shape")
+        self.input_shape, self.stated_shape = stated_shape(input_shape, f"{kind}: input_shape")
         self.trainable = flag(trainable, f"{kind}: trainable")
         self._writable = {}
         self.built = False
