@@ -206,10 +206,10 @@ def test_what_has_no_numbers_says_what_gives_them(model: Any) -> None:
 def test_a_network_begins_at_what_is_calculated_later() -> None:
     given, changed = K.variable(RNG.normal(size=(1, 32, 32, 3))), K.placeholder((1, 32, 32, 3))
     network = keras.applications.VGG16(
-        input_tensor=K.concatenate([given, changed], axis=0), weights=None, include_top=False
+        input_tensor=K.concatenate([given, given, changed], axis=0), weights=None, include_top=False
     )
     seen = network.get_layer("block1_conv2").output
-    loss = K.mean(K.square(seen[1] - seen[0]))
+    loss = K.mean(K.square(seen[2, :, :, :] - seen[0]))
     picture = RNG.normal(size=(1, 32, 32, 3)).astype(np.float32)
     value, slope = K.function([changed], [loss, *K.gradients(loss, changed)])([picture])
     layers_of = [network.get_layer(f"block1_conv{number}") for number in (1, 2)]
@@ -222,3 +222,14 @@ def test_a_network_begins_at_what_is_calculated_later() -> None:
         wanted = K.mean(K.square(y[1] - y[0]))
     np.testing.assert_allclose(value, wanted, rtol=1e-5)
     np.testing.assert_allclose(slope, tape.gradient(wanted, x), rtol=1e-4, atol=1e-8)
+    fixed = keras.applications.VGG16(input_tensor=given, weights=None, include_top=False)
+    (maps,) = K.function([], [fixed.get_layer("block1_conv1").output])([])
+    np.testing.assert_allclose(maps, fixed.get_layer("block1_conv1")(given.numpy()), rtol=1e-5, atol=1e-6)
+
+
+def test_a_picture_by_its_number_is_no_row_of_each() -> None:
+    source = keras.Input((2, 5))
+    first = K.function([source], [source[1], K.sum(source, axis=0)])
+    x = RNG.normal(size=(4, 2, 5)).astype(np.float32)
+    for found, wanted in zip(first([x]), (x[1], x.sum(0)), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)

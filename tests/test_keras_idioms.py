@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,50 @@ def test_float32_is_taken_as_a_type_too() -> None:
             made(dtype=kind)
         with pytest.raises(ConfigError, match="dtype"):
             made(dtype=tf.float64)
+
+
+SIX = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 12 - 1
+NAMED: list[tuple[str, dict[str, Any]]] = [
+    ("reshape", {"tensor": SIX, "shape": (6, 4)}), ("expand_dims", {"input": SIX, "axis": 1}),
+    ("squeeze", {"input": SIX[:1]}), ("transpose", {"a": SIX, "perm": (2, 0, 1)}), ("shape", {"input": SIX}),
+    ("pad", {"tensor": SIX, "paddings": [(1, 0), (0, 2), (1, 1)], "mode": "REFLECT"}),
+    ("boolean_mask", {"tensor": SIX, "mask": [True, False, True], "axis": 1}),
+    ("reverse", {"tensor": SIX, "axis": [1]}),
+    ("argmax", {"input": SIX, "axis": 1}), ("argmin", {"input": SIX}), ("norm", {"tensor": SIX, "axis": 2}),
+    ("reduce_sum", {"input_tensor": SIX, "axis": 1}), ("reduce_logsumexp", {"input_tensor": SIX}),
+    ("stop_gradient", {"input": SIX}), ("pow", {"y": 3.0, "x": SIX}), ("math.atan2", {"x": SIX, "y": 2 * SIX**2}),
+    ("nn.softmax", {"logits": SIX, "axis": 1}), ("nn.log_softmax", {"logits": SIX}), ("nn.relu", {"features": SIX}),
+    ("nn.leaky_relu", {"features": SIX, "alpha": 0.3}), ("nn.selu", {"features": SIX, "name": "own"}),
+    ("nn.softplus", {"features": SIX}), ("nn.sigmoid", {"x": SIX, "name": "own"}),
+    ("gather", {"params": SIX, "indices": [[2, 0], [1, 1]], "batch_dims": 1}),
+    ("gather", {"params": SIX, "indices": [[3, 0], [1, 2]], "batch_dims": 1, "axis": -1}),
+    ("one_hot", {"indices": [2, 0, 5], "depth": 3, "on_value": 5.0, "off_value": -1.0, "axis": 0}),
+    ("image.adjust_contrast", {"images": SIX[..., None], "contrast_factor": 2.0}),
+    ("image.random_crop", {"value": SIX, "size": (2, 3, 4)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given"), NAMED, ids=[name for name, _ in NAMED])
+def test_functions_take_tensorflows_arguments(name: str, given: dict[str, Any]) -> None:
+    theirs = pytest.importorskip("tensorflow")
+    found, wanted = (operator.attrgetter(name)(module)(**given) for module in (tf, theirs))
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=2e-6, atol=1e-6)
+
+
+def test_an_argument_by_two_names_is_refused() -> None:
+    with pytest.raises(ConfigError, match="softmax: logits and x are one argument"):
+        tf.nn.softmax(x=X, logits=X)
+    with pytest.raises(ConfigError, match="softmax: multiple values for argument 'x'"):
+        tf.nn.softmax(X, logits=X)
+    with pytest.raises(ConfigError, match="unknown argument of softmax: 'axs'; did you mean 'axis'"):
+        tf.nn.softmax(logits=X, axs=1)
+    with pytest.raises(np.exceptions.AxisError):
+        tf.expand_dims(input=X, axis=9)
+    layer = keras.layers.Dense(2, activation=tf.nn.leaky_relu)
+    x = np.float32([[1, -2, 3]])
+    y = np.asarray(layer(x)).copy()
+    plain = x @ np.asarray(layer.kernel)
+    np.testing.assert_allclose(y, np.where(plain > 0, plain, 0.2 * plain), rtol=1e-5)
 
 
 def test_arguments_by_tensorflows_names() -> None:

@@ -165,7 +165,7 @@ class Run:
         source = getattr(one, "stands_for", None)
         if source is None:
             raise ConfigError(f"{one!r} has no numbers: name it among the inputs of K.function")
-        return [source]
+        return [source] if isinstance(source, Calculated | Symbolic) else []
 
     def value(self, one: Any) -> Any:
         """What one comes to where what it reads is known."""
@@ -173,7 +173,7 @@ class Run:
             return one.compute(self)
         read = [self._found[id(each)] for each in self.read_by(one)]
         if not isinstance(one, Value):
-            return read[0]
+            return read[0] if read else tensor(one.stands_for)
         return tensor(one.layer(read if one.layer.merges else read[0], training=self._training))
 
     def put_in(self, given: Any) -> Any:
@@ -200,8 +200,12 @@ class _Samples(Run):
             found = one.sample(self._count) if own else one.compute(self) if known is None else known
             one._samples[self._count] = found = _zeros(found)
             return found
-        source = getattr(one, "stands_for", None)
-        return source.sample(self._count) if source is not None else np.zeros((self._count, *one.sizes), np.float32)
+        below = one
+        while isinstance(below, Value):
+            below = below.inputs[0]
+        source = getattr(below, "stands_for", None)
+        rows = self._count if source is None else np.shape(_Samples(self._count).put_in(source))[0]
+        return np.zeros((rows, *one.sizes), np.float32)
 
 
 def _zeros(like: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -100,14 +101,19 @@ class RecordedLayer(Layer):
         shapes = list(input_shape) if self.merges else [input_shape]
         key = tuple(map(tuple, shapes))
         if key not in self._shapes:
-            with recording(False), within_pass(False, _first), np.errstate(all="ignore"):  # of zeros
-                y = self._compute(_formed(self, [tensor(np.zeros((2, *shape), np.float32)) for shape in shapes]))
-            if np.ndim(y) == 0 or len(y) != 2:
+            rows = next(n for n in itertools.count(2) if all(n not in shape for shape in key))  # no other axis's size
+            zeros = [tensor(np.zeros((rows, *shape), np.float32)) for shape in shapes]
+            try:
+                with recording(False), within_pass(False, _first), np.errstate(all="ignore"):  # of zeros
+                    made = np.shape(self._compute(_formed(self, zeros)))
+            except IndexError as error:  # a picture by its number
+                raise NoRows(f"{self.place()} cannot be computed for {rows} pictures: {error}") from None
+            if made[:1] != (rows,):
                 raise NoRows(
-                    f"{self.place()} gives no row for each picture: of 2 it made {np.shape(y)}; leave the axis of "
+                    f"{self.place()} gives no row for each picture: of {rows} it made {made}; leave the axis of "
                     "the batch alone"
                 )
-            self._shapes[key] = tuple(np.shape(y)[1:])
+            self._shapes[key] = made[1:]
         return self._shapes[key]
 
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:

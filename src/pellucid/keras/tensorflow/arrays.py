@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.keras.tensor import Calculated, SizesOf, Tensor, tensor
 from pellucid.keras.tensorflow.math import numbers
+from pellucid.keras.tensorflow.naming import also
 from pellucid.layers import Concatenate, Flatten, Reshape
 from pellucid.layers.symbolic import Symbolic, is_symbolic
 
@@ -53,6 +54,7 @@ def stack(values: Sequence[Any], axis: int = 0, name: Any = None) -> Any:
     return tensor(np.stack(list(map(tensor, values)), axis))
 
 
+@also(x="tensor")
 def reshape(x: Any, shape: Any, name: Any = None) -> Any:
     """The same numbers under another shape; the first axis of a network's values is the batch."""
     sizes = [int(size) for size in np.atleast_1d(shape)] if not is_symbolic(x) else list(shape)[1:]
@@ -61,16 +63,19 @@ def reshape(x: Any, shape: Any, name: Any = None) -> Any:
     return tensor(np.reshape(tensor(x), sizes))
 
 
+@also(x="input")
 def expand_dims(x: Any, axis: int = -1, name: Any = None) -> Any:
     """The array with a new axis of one."""
     return tensor(np.expand_dims(tensor(x), axis))
 
 
+@also(x="input")
 def squeeze(x: Any, axis: Any = None, name: Any = None) -> Any:
     """The array without axes of one."""
     return tensor(np.squeeze(tensor(x), axis))
 
 
+@also(x="a")
 def transpose(x: Any, perm: Any = None, name: Any = None) -> Any:
     """The array with its axes in another order."""
     return tensor(np.transpose(tensor(x), perm))
@@ -101,9 +106,17 @@ def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     return tensor(np.ones_like(tensor(input), dtype))
 
 
-def gather(params: Any, indices: Any, axis: int = 0, **more: Any) -> Any:
-    """The rows of these numbers."""
-    return tensor(np.take(tensor(params), np.asarray(indices), axis))
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, axis: int | None = None, batch_dims: int = 0,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """The rows of these numbers along an axis; batch_dims: of each part along the first axes, those of its own part."""
+    along = batch_dims if axis is None else axis
+    if not batch_dims:
+        return tensor(np.take(tensor(params), np.asarray(indices), along))
+    along = along % np.ndim(params) - 1
+    parts = zip(tensor(params), np.asarray(indices), strict=True)
+    return np.stack([gather(part, rows, axis=along, batch_dims=batch_dims - 1) for part, rows in parts])
 
 
 def unique(x: Any, **more: Any) -> Any:
@@ -124,6 +137,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: Any = None) 
     return tensor(np.repeat(tensor(input), repeats, axis))
 
 
+@also(tensor_="tensor")
 def pad(tensor_: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None) -> Any:
     """The array with a border."""
     array, widths = numbers(tensor_, "pad"), [tuple(pair) for pair in np.asarray(paddings).tolist()]
@@ -153,9 +167,10 @@ def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any
     return [array[(*before, i)] for i in np.arange(array.shape[axis]).tolist()]
 
 
-def boolean_mask(tensor_: Any, mask: Any, **more: Any) -> Any:
-    """The numbers where the mask is true, in a row."""
-    return tensor(tensor_)[np.asarray(mask, np.bool_)]
+@also(tensor_="tensor")
+def boolean_mask(tensor_: Any, mask: Any, axis: int | None = 0) -> Any:
+    """The numbers where the mask is true, in a row; its first axis is this one of theirs."""
+    return tensor(tensor_)[(*[builtins.slice(None)] * (axis or 0), np.asarray(mask, np.bool_))]
 
 
 def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
@@ -211,14 +226,21 @@ def linspace(start: Any, stop: Any, num: int, name: Any = None, axis: int = 0) -
     return tensor(np.linspace(start, stop, int(num), axis=axis))
 
 
+@also(tensor_="tensor")
 def reverse(tensor_: Any, axis: Any, name: Any = None) -> Any:
     """The array with axes turned round."""
     return tensor(np.flip(tensor(tensor_), tuple(np.atleast_1d(axis).tolist())))
 
 
-def one_hot(indices: Any, depth: int, **more: Any) -> Any:
-    """A row of zeros with a one at each class number."""
-    return tensor((np.asarray(indices)[..., None] == np.arange(depth)).astype(np.float32))
+def one_hot(
+    indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axis: int | None = -1, dtype: Any = np.float32,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """off_value, and at each class number on_value, along a new axis."""
+    row = np.asarray(indices)[..., None] == np.arange(depth)
+    on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
+    made = np.where(row, on, off).astype(np.float32 if dtype is None else dtype)
+    return tensor(np.moveaxis(made, -1, -1 if axis is None else axis))
 
 
 def zeros(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
@@ -237,6 +259,7 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
     return tensor(np.arange(first, last, delta, dtype=dtype))
 
 
+@also(x="input")
 def shape(x: Any, **more: Any) -> Any:
     """The sizes of the axes."""
     return SizesOf.of(x) if isinstance(x, Calculated) else tensor(np.asarray(np.shape(x)))

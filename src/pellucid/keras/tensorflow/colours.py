@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.math import numbers
+from pellucid.keras.tensorflow.naming import also
 
 __all__ = [
     "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation", "convert_image_dtype",
@@ -48,6 +49,7 @@ def adjust_brightness(image: Any, delta: float) -> Any:
     return image + delta
 
 
+@also(image="images")
 @_as_floats
 def adjust_contrast(image: Any, contrast_factor: float) -> Any:
     """contrast_factor times as far from each channel's mean."""

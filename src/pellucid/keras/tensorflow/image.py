@@ -33,6 +33,7 @@ from pellucid.keras.tensorflow.likeness import (
     yuv_to_rgb,
 )
 from pellucid.keras.tensorflow.math import numbers
+from pellucid.keras.tensorflow.naming import also
 from pellucid.layers import Resizing
 from pellucid.layers.symbolic import is_symbolic
 
@@ -244,7 +245,7 @@ def _random(change: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..
     return anew, stateless
 
 
-random_crop, stateless_random_crop = _random(lambda rng, value, size: _crop(rng, value, size))
+random_crop, stateless_random_crop = map(also(image="value"), _random(_crop))
 random_flip_left_right, stateless_random_flip_left_right = _random(_flip(flip_left_right))
 random_flip_up_down, stateless_random_flip_up_down = _random(_flip(flip_up_down))
 random_brightness, stateless_random_brightness = _random(_around_zero(adjust_brightness))

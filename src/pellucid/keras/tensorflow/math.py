@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
-from pellucid.keras.activations import log_softmax as log_softmax
-from pellucid.keras.activations import sigmoid as sigmoid
-from pellucid.keras.activations import softplus as softplus
-from pellucid.keras.activations import tanh as tanh
+from pellucid.keras import activations
 from pellucid.keras.tensor import Calculated, tensor
+from pellucid.keras.tensorflow.naming import also
 from pellucid.layers import GlobalAvgPool2D, GlobalMaxPool2D
 from pellucid.layers.symbolic import Symbolic, is_symbolic
 
@@ -29,6 +27,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+log_softmax = also(x="logits")(activations.log_softmax)
+softplus = also(x="features")(activations.softplus)
+sigmoid, tanh = also()(activations.sigmoid), also()(activations.tanh)
+
+
 def numbers(x: Any, what: str) -> Any:
     """As a Tensor, a network's value as it is. Errors: ConfigError for a value of a network that is not Keras's."""
     if isinstance(x, Symbolic) and not isinstance(x, Calculated):
@@ -38,16 +41,15 @@ def numbers(x: Any, what: str) -> Any:
 
 def _plain(function: Any) -> Callable[..., Any]:
     def plain(*arrays: Any, name: Any = None, **named: Any) -> Any:
-        return tensor(function(*(numbers(each, function.__name__) for each in (*arrays, *named.values()))))
+        words = sorted(named, reverse=function is np.arctan2)  # x before y, whichever is given first
+        return tensor(function(*(numbers(each, function.__name__) for each in (*arrays, *map(named.get, words)))))
 
     return plain
 
 
 def _reduced(function: Any, layer: Any = None) -> Callable[..., Any]:
-    def reduce(
-        x: Any = None, axis: Any = None, keepdims: bool = False, name: Any = None, *, input_tensor: Any = None
-    ) -> Any:
-        x = input_tensor if x is None else x  # as TensorFlow calls it
+    @also(x="input_tensor")
+    def reduce(x: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
         axes = tuple(axis) if isinstance(axis, list) else axis
         if is_symbolic(x) and layer is not None and axes in ((1, 2), (-3, -2)) and len(x.shape) == 4:
             return layer(keepdims=keepdims)(x)
@@ -101,6 +103,7 @@ def multiply(x: Any, y: Any, name: Any = None) -> Any:
     return tensor(x) * tensor(y) if not is_symbolic([x, y]) else x * y
 
 
+@also(x="input_tensor")
 def reduce_logsumexp(x: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
     """log(sum(exp(x))), which does not overflow."""
     array = numbers(x, "reduce_logsumexp")
@@ -109,6 +112,7 @@ def reduce_logsumexp(x: Any, axis: Any = None, keepdims: bool = False, name: Any
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
+@also(x="input")
 def stop_gradient(x: Any, name: Any = None) -> Any:
     """The same numbers, through which no gradient goes."""
     return tensor(np.asarray(x))
@@ -125,6 +129,7 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = N
     return array / np.sqrt(np.maximum(np.sum(np.square(array), axis=axes, keepdims=True), epsilon))
 
 
+@also(tensor_="tensor")
 def norm(tensor_: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
     """The length along axes, of all numbers where none are given. ord: "euclidean", 1 for the sum of their sizes."""
     array, axes = numbers(tensor_, "norm"), tuple(axis) if isinstance(axis, list) else axis
@@ -158,11 +163,13 @@ def top_k(input: Any, k: int = 1, sorted: bool = True, **more: Any) -> Any:
     return np.take_along_axis(array, places, -1), tensor(places.astype(np.int32))
 
 
+@also(x="input")
 def argmax(x: Any, axis: int | None = 0, **more: Any) -> Any:
     """Where the largest number stands along an axis."""
     return tensor(np.argmax(tensor(x), axis=axis))
 
 
+@also(x="input")
 def argmin(x: Any, axis: int | None = 0, **more: Any) -> Any:
     """Where the smallest number stands along an axis."""
     return tensor(np.argmin(tensor(x), axis=axis))

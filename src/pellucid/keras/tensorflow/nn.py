@@ -6,26 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.keras import random
-from pellucid.keras.activations import (
-    elu,
-    gelu,
-    leaky_relu,
-    log_softmax,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    softsign,
-    swish,
-    tanh,
-)
+from pellucid.keras import activations, random
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, depthwise_conv2d, max_pool2d
-from pellucid.keras.tensorflow.math import l2_normalize, numbers, reduce_logsumexp, top_k
+from pellucid.keras.tensorflow.math import (
+    l2_normalize,
+    log_softmax,
+    numbers,
+    reduce_logsumexp,
+    sigmoid,
+    softplus,
+    tanh,
+    top_k,
+)
+from pellucid.keras.tensorflow.naming import also
 from pellucid.layers import Dropout
 from pellucid.layers.symbolic import is_symbolic
 
@@ -35,6 +29,13 @@ __all__ = [
     "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus",
     "softsign", "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
 ]  # fmt: skip
+
+elu, gelu, relu, relu6, selu, silu, softsign, swish = (
+    also(x="features")(getattr(activations, each))
+    for each in ["elu", "gelu", "relu", "relu6", "selu", "silu", "softsign", "swish"]
+)
+leaky_relu = also(x="features", negative_slope="alpha")(activations.leaky_relu)
+softmax = also(x="logits")(activations.softmax)
 
 
 def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: Any = None) -> Any:

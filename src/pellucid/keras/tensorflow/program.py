@@ -67,7 +67,7 @@ def function(func: Callable[..., Any] | None = None, **more: Any) -> Any:
     return (lambda given: given) if func is None else func
 
 
-def device(name: Any) -> AbstractContextManager[None]:
+def device(device_name: Any) -> AbstractContextManager[None]:
     """A block that runs where everything does."""
     return nullcontext()
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.keras.random import categorical, normal, shuffle, truncated_normal, uniform
+from pellucid.keras import random
+from pellucid.keras.random import categorical, normal, truncated_normal, uniform
 from pellucid.keras.seeds import next_seed, set_random_seed
 from pellucid.keras.tensor import tensor
 
@@ -19,6 +20,11 @@ __all__ = [
 def set_seed(seed: int) -> None:
     """As `keras.utils.set_random_seed`."""
     set_random_seed(seed)
+
+
+def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
+    """Rows in another order."""
+    return random.shuffle(value, seed=seed)
 
 
 def gamma(shape: Any, alpha: Any, beta: Any = 1.0, dtype: Any = np.float32, seed: Any = None, name: Any = None) -> Any:
