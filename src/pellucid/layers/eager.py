@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.autodiff import Node, Tensor, Variable, gradients, is_recording, node_of, recorded
 from pellucid.errors import ConfigError
-from pellucid.layers.variable import weights_of
+from pellucid.layers.variable import parameters_of
 from pellucid.ops import Array
 
 if TYPE_CHECKING:
@@ -105,15 +105,15 @@ def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> An
     each = [one.read() if isinstance(one, Variable) else one for one in (x if layer.merges else [x])]
     if is_recording():
         nodes = [node_of(one) for one in each]
-        weights = [weight for weight in weights_of(layer) if weight.trainable]
+        weights = {name: weight for name, weight in parameters_of(layer).items() if weight.trainable}
         if weights or any(node is not None for node in nodes):
             return _recorded(layer, answer, cache, each, nodes, weights, how)
     return answer.view(Tensor) if any(isinstance(one, Tensor) for one in each) else answer
 
 
 def _recorded(
-    layer: Layer, answer: Array, cache: Any, each: Sequence[Any], nodes: Sequence[Any], weights: Sequence[Any],
-    how: Mapping[str, Any],
+    layer: Layer, answer: Array, cache: Any, each: Sequence[Any], nodes: Sequence[Any],
+    weights: Mapping[str, Any], how: Mapping[str, Any],
 ) -> Tensor:  # fmt: skip
     places = [i for i, node in enumerate(nodes) if node is not None]
     written = layer.times_written
@@ -134,28 +134,28 @@ def _recorded(
             dx = layer.backward_input(d, cache)
         parts: Any = dx if layer.merges and dx is not None else [dx]
         back = [None if dx is None else np.asarray(parts[i]).astype(each[i].dtype, copy=False) for i in places]
-        return (
-            [*back, *(grads[f"d{weight.name}"] for weight in weights)] if grads else [*back, *(None for _ in weights)]
-        )
+        return [*back, *(grads[f"d{name}"] if grads else None for name in weights)]
 
-    return recorded(answer, [*(nodes[i] for i in places), *(weight.node for weight in weights)], pull)
+    return recorded(answer, [*(nodes[i] for i in places), *(weight.node for weight in weights.values())], pull)
 
 
 def _pulled_by_calculation(
-    layer: Layer, d: Tensor, each: Sequence[Any], places: Sequence[int], weights: Sequence[Any], how: Mapping[str, Any]
-) -> list[Any]:
+    layer: Layer, d: Tensor, each: Sequence[Any], places: Sequence[int], weights: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> list[Any]:  # fmt: skip
     """The gradients of its inputs and weights, calculated so that they have gradients themselves.
 
     Errors: ConfigError for a layer of which no calculation is known.
     """
     values = [one if isinstance(one, Tensor) else np.asarray(one).view(Tensor) for one in each]
-    read = {weight.name: weight.read() for weight in weights}
+    read = {name: weight.read() for name, weight in weights.items()}
     first = Node().order
-    y = layer.calculate(values if layer.merges else values[0], read, **how)
+    y = layer.calculate(values if layer.merges else values[0], {**layer.params, **read}, **how)
     if y is None:
         raise ConfigError(
             f"{layer.place()}: the gradient of its gradient is not known; leave it out of what is differentiated twice"
         )
     wanted = [*(values[i].node for i in places), *(one.node for one in read.values())]
-    found = gradients([(y.node, d)], wanted, lambda order: order > first)
+    node = node_of(y)
+    found = {} if node is None else gradients([(node, d)], wanted, lambda order: order > first)
     return [found.get(node) for node in wanted]

@@ -44,6 +44,7 @@ class EinsumDense(Weighted):
     """
 
     role = "dense"
+    linear = True
     caption = ("einsum",)
     supports_masking = False
 

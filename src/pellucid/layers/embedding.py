@@ -98,6 +98,9 @@ class Embedding(Layer):
             grads[found] = np.add.reduceat(dy.reshape(-1, self.output_dim)[order], starts, axis=0)
         return (np.zeros(cache.shape, dy.dtype) if need_dx else None), {"dembeddings": grads}
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return weights["embeddings"][self.rows_of(np.asarray(x))]
+
     def penalties(self) -> dict[str, Penalty]:
         return {} if self.embeddings_regularizer is None else {"embeddings": self.embeddings_regularizer}
 

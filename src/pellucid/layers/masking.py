@@ -6,11 +6,13 @@ A mask is a value of its own in a network, 1 for a step that counts and 0 for on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid._arguments import flag
+from pellucid.autodiff import tensor
 from pellucid.errors import ShapeError
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.ops import Array, Shape
@@ -40,6 +42,9 @@ class StepMask(Layer):
         self.output_shape(x.shape[1:])
         there = (x != self.mask_value).reshape(*x.shape[:2], -1).any(axis=-1, keepdims=True)
         return there.astype(np.float32), x.shape
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return tensor(self.forward(np.asarray(x))[0])
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return (np.zeros(cache, dy.dtype) if need_dx else None), {}
@@ -73,6 +78,9 @@ class Masking(Layer):
         kept = (x != self.mask_value).any(axis=-1, keepdims=True)
         return x * kept, kept
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return x * self.forward(np.asarray(x))[1]
+
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return (dy * cache if need_dx else None), {}
 
@@ -98,6 +106,9 @@ class StepWeights(Layer):
         values, mask = x
         weights = mask * (mask.shape[1] / np.maximum(mask.sum(axis=1, keepdims=True), 1)).astype(mask.dtype)
         return values * weights, weights
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return x[0] * self.forward([np.asarray(each) for each in x])[1]
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
         return ([dy * cache, np.zeros_like(cache)] if need_dx else None), {}

@@ -15,7 +15,7 @@ from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.stack import Stack
-from pellucid.layers.variable import LayerWeight
+from pellucid.layers.variable import parameters_of
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape
 
@@ -127,7 +127,7 @@ class RecordedLayer(Layer):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
         node, each, _ = cache
-        weights = {name: LayerWeight(*self._places.get(name, (self, name))) for name in self.params}
+        weights = parameters_of(self)
         wanted = [*(one.node for one in each if need_dx), *(weight.node for weight in weights.values())]
         found = {} if node is None else gradients([(node, dy)], wanted)
 

@@ -133,7 +133,7 @@ class Traits:
 
     def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
         """What `forward` gives of recorded arrays, as a calculation whose gradients have gradients, see calculation.py;
-        None where that is not known. weights: those that are trained, by name."""
+        None where that is not known. weights: its parameters, by name; recorded ones are trained."""
         from pellucid.layers import calculation
 
         return calculation.linear(self, x, weights, training, key) if self.linear else None  # type: ignore[arg-type]

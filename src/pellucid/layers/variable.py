@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pellucid.autodiff import Variable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class LayerWeight(Variable):
     """One array of a layer, wherever that lies at the moment: a model moves it when it lays its own out."""
 
-    def __init__(self, layer: Layer, name: str) -> None:
-        self._layer, self.name = layer, name
+    def __init__(self, layer: Layer, name: str, around: Layer | None = None) -> None:
+        self._layer, self.name, self._around = layer, name, layer if around is None else around
 
     @property
     def key(self) -> Any:
@@ -36,8 +36,8 @@ class LayerWeight(Variable):
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]
-        """Whether it is trained."""
-        return self._layer.trainable and self.name in self._layer.params
+        """Whether it is trained: a layer around its own may be frozen, too."""
+        return self._layer.trainable and self._around.trainable and self.name in self._layer.params
 
     def changed(self) -> None:
         self._layer.changed(self.name)
@@ -48,10 +48,21 @@ class LayerWeight(Variable):
             self.array[...] = bound(self.array)
 
 
-def weights_of(layer: Layer) -> list[LayerWeight]:
-    """All, parameters first; those of layers within it are theirs."""
+def _weights(layer: Layer, names: Iterable[str]) -> Iterator[LayerWeight]:
+    """The weights that a layer calls so; those of layers within it are theirs."""
     places: Mapping[str, Any] = getattr(layer, "weight_places", {})
-    return [LayerWeight(*places.get(name, (layer, name))) for name in (*layer.params, *layer.state)]
+    found = (places.get(name, (layer, name)) for name in names)
+    return (LayerWeight(holder, own, layer) for holder, own in found)
+
+
+def weights_of(layer: Layer) -> list[LayerWeight]:
+    """All, parameters first."""
+    return list(_weights(layer, (*layer.params, *layer.state)))
+
+
+def parameters_of(layer: Layer) -> dict[str, LayerWeight]:
+    """Its parameters, by what itself calls them: a layer within has names of its own."""
+    return dict(zip(layer.params, _weights(layer, layer.params), strict=True))
 
 
 VIEWS: Mapping[str, Callable[[Any], bool]] = {
@@ -66,8 +77,7 @@ VIEWS: Mapping[str, Callable[[Any], bool]] = {
 
 def penalties_of(layer: Layer) -> list[Any]:
     """What its weights' penalties add to the loss while it is trained, as calculations that a tape follows."""
-    places: Mapping[str, Any] = getattr(layer, "weight_places", {})
-    weights = {name: LayerWeight(*places.get(name, (layer, name))) for name in layer.params}
+    weights = parameters_of(layer)
     return [
         penalty.l1 * abs(weights[name]).sum() + penalty.l2 * (weights[name] * weights[name]).sum()
         for name, penalty in (layer.penalties() if layer.trainable else {}).items()

@@ -42,6 +42,9 @@ class Wrapper(RecordedLayer):
     def _compute(self, inputs: Any) -> Any:
         raise NotImplementedError
 
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        return None
+
     def _build_inner(self, shape: Any, rng: np.random.Generator) -> None:
         for inner in self._inner():
             inner.ensure_built(shape, rng)
@@ -106,6 +109,13 @@ class TimeDistributed(Wrapper):
         dx, grads = self.layer.backward(rows, kept, need_dx=need_dx)
         dx = dx[0] if self.layer.merges and dx is not None else dx
         return (None if dx is None else dx.reshape(shape)), self._prefixed(self.layer, grads)
+
+    def calculate(self, x: Any, weights: Mapping[str, Any], *, training: bool, key: Key | None) -> Any:
+        rows: Any = x.reshape(-1, *x.shape[2:])
+        own = {name: weights[place] for place, (_, name) in self._places.items() if place in weights}
+        given = [rows] if self.layer.merges else rows
+        y = self.layer.calculate(given, {**self.layer.params, **own}, training=training, key=key)
+        return None if y is None else y.reshape(*x.shape[:2], *y.shape[1:])
 
     def apply_state(self, cache: Cache) -> None:
         self.layer.apply_state(cache[1])
