@@ -33,7 +33,14 @@ def test_arguments_at_their_defaults_change_nothing() -> None:
     [
         (lambda: layers.Conv2D(4, 3, data_format="channels_first"), r"x\.transpose\(0, 2, 3, 1\)"),
         (lambda: layers.Dense(4, dtype="float16"), "float32"),
-        (lambda: layers.Dense(4, activity_regularizer="l2"), "kernel_regularizer"),
+        (lambda: layers.Dense(4, activity_regularizer="l2"), r"kernel_regularizer=, or say model\.add_loss\("),
+        (lambda: layers.BatchNorm(weights=[1, 0]), r"layer\.set_weights"),
+        (
+            lambda: layers.Dense(2, weights=np.ones((3, 2))),
+            "a list of arrays, one for each of kernel_initializer, bias",
+        ),
+        (lambda: layers.Dense(2, kernel_initializer="ones", weights=[np.ones((3, 2))]), "another kernel_initializer"),
+        (lambda: layers.Dense(2, weights=[np.ones((2, 3))])(np.ones((1, 3))), r"shape \(3, 2\), got \(2, 3\)"),
         (lambda: layers.BatchNorm(renorm=True), "leave renorm out"),
         (lambda: layers.Dense(4, kernel_constraint="maxnorn"), "max_norm"),
     ],
@@ -41,6 +48,18 @@ def test_arguments_at_their_defaults_change_nothing() -> None:
 def test_what_means_something_else_is_refused_with_a_remedy(make: Any, remedy: str) -> None:
     with pytest.raises(ConfigError, match=remedy):
         make()
+
+
+def test_weights_that_a_layer_begins_with() -> None:
+    kernel, bias, table = np.arange(6.0).reshape(3, 2), [1, 2], np.arange(8.0).reshape(4, 2)
+    model = pellucid.Sequential([layers.Dense(2, input_shape=(3,), weights=[kernel, bias]), layers.Dense(1)])
+    np.testing.assert_array_equal(model.layers[0](np.eye(3)), kernel + bias)
+    embedding = layers.Embedding(4, 2, weights=[table], trainable=False)
+    np.testing.assert_array_equal(embedding([[3, 1]]), [table[[3, 1]]])
+    assert model.layers[0].get_config()["kernel_initializer"] == "glorot_uniform"  # a config has the rule
+    for layer in (model.layers[0], embedding):
+        twin = type(layer).from_config(layer.get_config())
+        assert 0 < np.abs(twin(np.ones((1, 3)))).max() < 6
 
 
 def test_a_norm_over_another_axis_than_the_last_is_refused() -> None:

@@ -11,6 +11,7 @@ from pellucid._arguments import plain, within
 from pellucid.errors import ConfigError
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
+from pellucid.layers.taken import Given
 
 if TYPE_CHECKING:
     from pellucid.layers.layer import Layer
@@ -48,6 +49,8 @@ def snake_case(name: str) -> str:
 
 def _plain(value: Any) -> Any:
     """A constructor's argument as JSON has it."""
+    if isinstance(value, Given):
+        return value.rule
     if isinstance(value, initializers.Initializer):
         return initializers.config(value)
     if isinstance(value, Penalty | Constraint):

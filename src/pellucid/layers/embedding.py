@@ -16,6 +16,7 @@ from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.masking import StepMask
 from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.taken import drawn_by
 from pellucid.ops import Array, Shape, float32_array
 from pellucid.ops.geometry import whole
 
@@ -35,6 +36,7 @@ class Embedding(Layer):
         **{name: said for name, said in Layer.taken.items() if name != "input_dim"},
         "input_length": lambda length: length is None or {"input_shape": (length,)},
         "sparse": lambda value: True,
+        "weights": drawn_by(embeddings_initializer="uniform"),
     }
 
     def __init__(

@@ -9,11 +9,13 @@ import numpy as np
 
 from pellucid import initializers
 from pellucid._arguments import flag, within
+from pellucid._fixed import Taken
 from pellucid.initializers import InitializerLike
 from pellucid.layers.behind import Activated, split_activation
 from pellucid.layers.constraint import Constraint, standardize_constraint
-from pellucid.layers.layer import Named
+from pellucid.layers.layer import Layer, Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.taken import drawn_by
 from pellucid.ops import Array, Shape
 
 Given = TypeVar("Given")
@@ -40,6 +42,10 @@ class WeightedNamed(BiasedNamed, total=False):
 class Weighted(Activated):
     """A layer with a kernel, and a bias unless it is said to have none. Errors: ConfigError for arguments."""
 
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Layer.taken,
+        "weights": drawn_by(kernel_initializer="glorot_uniform", bias_initializer="zeros"),
+    }
     kernel_word: ClassVar[str] = "kernel"
     """What its arguments call the kernel: `kernel_initializer`."""
     last_kernel: ClassVar[str] = "kernel"
