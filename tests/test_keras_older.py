@@ -165,3 +165,38 @@ def test_a_checkpoint_is_written_after_every_second_epoch(tmp_path: Path) -> Non
     kept = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.h5", period=2)
     small().fit(X, Y, epochs=5, verbose=0, callbacks=[kept])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2.h5", "4.h5"]
+
+
+def test_kernels_of_their_own_at_each_place_are_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    x, kernel = rng.normal(size=(3, 9, 2)).astype(np.float32), rng.normal(size=(4, 6, 5)).astype(np.float32)
+    given = torch.tensor(x.transpose(0, 2, 1))
+    wanted = [
+        torch.conv1d(given, torch.tensor(each.reshape(3, 2, 5).transpose(2, 1, 0).copy()), stride=2)[:, :, place]
+        for place, each in enumerate(kernel)
+    ]
+    wanted = torch.stack(wanted, 1).numpy()
+    np.testing.assert_allclose(K.local_conv1d(x, kernel, [3], [2]), wanted, rtol=1e-5, atol=1e-5)
+    source = keras.Input((9, 2))
+    model = keras.Model(source, K.local_conv1d(source, kernel, (3,), (2,)))
+    np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_numbers_are_float32() -> None:
+    keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy(keras.mixed_precision.Policy("float32"))
+    assert keras.mixed_precision.global_policy().compute_dtype == "float32"
+    for refused in (keras.mixed_precision.set_global_policy, keras.mixed_precision.Policy):
+        with pytest.raises(ConfigError, match=r"'mixed_float16' is not here: .*precision=.bfloat16"):
+            refused("mixed_float16")
+    with pytest.raises(ConfigError, match="give the optimizer itself"):
+        keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD())
+
+
+def test_elements_one_by_one() -> None:
+    data = keras.tensorflow.data.Dataset.range(3)
+    for iterator in (iter(data), data.make_one_shot_iterator()):
+        assert [int(iterator.get_next()), int(next(iterator)), int(iterator.get_next())] == [0, 1, 2]
+        with pytest.raises(keras.tensorflow.errors.OutOfRangeError):
+            iterator.get_next()

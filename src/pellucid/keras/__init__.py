@@ -27,6 +27,7 @@ from pellucid.keras import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -45,9 +46,8 @@ from pellucid.keras.variable import Variable
 
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
-    "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
-    "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils",
-    "wrappers",
+    "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "mixed_precision", "models",
+    "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils", "wrappers",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

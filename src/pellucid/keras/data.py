@@ -90,7 +90,9 @@ class Dataset:
     # Gone through
 
     def __iter__(self) -> Iterator[Any]:
-        return (_each(tensor, element) for element in self._elements())
+        return _Numbers(_each(tensor, element) for element in self._elements())
+
+    make_one_shot_iterator = __iter__
 
     def __len__(self) -> int:
         if self._count is None:
@@ -319,7 +321,7 @@ class Dataset:
 
 
 class _Numbers(Iterator[Any]):
-    """Elements one by one, also by `next()` as TensorFlow has it."""
+    """Elements one by one, also by methods as TensorFlow has them."""
 
     def __init__(self, elements: Iterator[Any]) -> None:
         self._elements = elements
@@ -327,7 +329,7 @@ class _Numbers(Iterator[Any]):
     def __next__(self) -> Any:
         return next(self._elements)
 
-    next = __next__
+    next = get_next = __next__
 
 
 def _each(function: Callable[[Any], Any], element: Any) -> Any:

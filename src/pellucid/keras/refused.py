@@ -49,6 +49,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "datasets": {
         **_each("boston_housing california_housing", "scikit-learn has tables of numbers; Dense takes them"),
     },
+    "mixed_precision": _each("LossScaleOptimizer", "float32 needs no scaled loss; give the optimizer itself"),
     "tensorflow.distribute": _each("MultiWorkerMirroredStrategy TPUStrategy experimental", _MACHINES),
     "tensorflow.summary": _each("audio graph trace_export trace_on", "scalar, image, histogram and text are written"),
     "tensorflow.data": _each("TFRecordDataset TextLineDataset", "image_dataset_from_directory reads pictures"),
