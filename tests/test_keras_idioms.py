@@ -316,3 +316,26 @@ def test_sizes_that_a_first_layer_leaves_open() -> None:
     for wrong in ((None, 0), (None, "5")):
         with pytest.raises(ConfigError, match="input_shape must be 1 to"):
             layers.Dense(3, input_shape=wrong)
+
+
+def test_a_layer_of_ones_own_is_found_by_its_name_with_what_it_gave() -> None:
+    """get_layer("inv_1").output[1], where other layers stand in its place."""
+
+    class Scaled(layers.Layer):
+        def call(self, x: Any) -> Any:
+            weights = layers.Softmax()(x)
+            return x * weights, weights
+
+    picture = layers.Input((6,))
+    once, _ = Scaled(name="inv_1")(picture)
+    twice, _ = Scaled(name="inv_2")(once)
+    model = keras.Model(picture, layers.Dense(2, name="last")(twice))
+    seen = keras.Model(model.input, [model.get_layer(name).output[1] for name in ("inv_1", "inv_2")])
+    rows = np.random.default_rng(2).random((3, 6), np.float32)
+    first, second = seen.predict(rows, verbose=0)
+    soft = np.exp(rows) / np.exp(rows).sum(1, keepdims=True)
+    np.testing.assert_allclose(first, soft, rtol=1e-5)
+    np.testing.assert_allclose(second, np.exp(rows * soft) / np.exp(rows * soft).sum(1, keepdims=True), rtol=1e-5)
+    assert model.get_layer("inv_2").input is once and model.get_layer("last").output is model.output
+    with pytest.raises(ConfigError, match="unknown layer of model 'inv_3'"):
+        model.get_layer("inv_3")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -167,6 +167,7 @@ class Layer(RecordedLayer):
                 try:
                     own: Any = self.call
                     answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
+                    self._dissolve(x, answer)
                     if not (added := [loss for loss in self.added_losses if isinstance(loss, Calculated)]):
                         return answer
                     self.added_losses = []
@@ -184,6 +185,13 @@ class Layer(RecordedLayer):
             self.added_losses = []
             return called(self.call, given, training, *args, **kwargs)
 
+    def _dissolve(self, x: Any, answer: Any) -> None:
+        """Be found by a model of these values, see `dissolved`, although other layers stand there in its place."""
+        self.__dict__.setdefault("input", x)
+        self.__dict__.setdefault("output", answer)
+        for value in answer if isinstance(answer, list | tuple) else [answer]:
+            value.__dict__.setdefault("given_for", {})[self.name] = self
+
     def output_shape(self, input_shape: Any) -> Shape:
         self._begin(list(input_shape) if self.merges else tuple(input_shape))
         return super().output_shape(input_shape)
@@ -200,6 +208,11 @@ class Layer(RecordedLayer):
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `get_config` described."""
         return cls(**config)
+
+
+def dissolved(name: Any, values: Iterable[Any]) -> Layer | None:
+    """The layer of this name whose `call` gave one of a network's values by other layers."""
+    return next((found for value in values if (found := getattr(value, "given_for", {}).get(name))), None)
 
 
 class Lambda(Layer):

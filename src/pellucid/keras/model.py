@@ -14,7 +14,7 @@ import pellucid.model.model as ours
 from pellucid import layers
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.keras.composed import CallOf, called
+from pellucid.keras.composed import CallOf, called, dissolved
 from pellucid.keras.described import is_keras, network
 from pellucid.keras.hearing import hearing
 from pellucid.keras.older import Older
@@ -97,10 +97,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     def _stand(self, sources: Sequence[Any], answers: Sequence[Any]) -> None:
         super()._stand(sources, answers)
-        self._symbols = (
-            list(sources),
-            [*(sources if len(sources) > 1 else ()), *self._calls(answers, sources)],
-        )
+        own = [*(sources if len(sources) > 1 else ()), *self._calls(answers, sources)]
+        self._symbols = list(sources), own
         self._changed()
 
     def _calls(self, answers: Sequence[Any], sources: Sequence[Any]) -> list[Value]:
@@ -156,7 +154,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         return sources, values
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        layer = super().get_layer(name, index)
+        values = self._symbols[1] if self._symbols and index is None else ()
+        layer = dissolved(name, values) or super().get_layer(name, index)
         if layer.owner is None or layer.owner() is None:  # the model that was asked last is gone
             self._claim()
         return layer
