@@ -200,3 +200,11 @@ def test_elements_one_by_one() -> None:
         assert [int(iterator.get_next()), int(next(iterator)), int(iterator.get_next())] == [0, 1, 2]
         with pytest.raises(keras.tensorflow.errors.OutOfRangeError):
             iterator.get_next()
+
+
+def test_an_input_that_holds_numbers_is_refused() -> None:
+    assert keras.Input((5,), sparse=False, tensor=None).shape == (None, 5)
+    with pytest.raises(ConfigError, match=r"tensor.*give arrays"):
+        keras.Input(tensor=X)
+    with pytest.raises(ConfigError, match=r"tensor.*give arrays"):
+        keras.Input((5,), tensor=X)

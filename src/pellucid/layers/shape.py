@@ -34,7 +34,10 @@ class Input(Layer, Symbolic):
         "batch_shape": without_batch("shape"),
         "batch_input_shape": without_batch("shape"),
         "input_shape": lambda value: {"shape": value},
-        **{name: lambda value: not value or "give arrays" for name in ("ragged", "sparse", "tensor")},
+        **{
+            name: lambda value: value is None or value is False or "give arrays"
+            for name in ("ragged", "sparse", "tensor")
+        },
     }
 
     def __init__(self, shape: Sequence[int], *, name: str | None = None, trainable: bool = True) -> None:
