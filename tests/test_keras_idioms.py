@@ -337,5 +337,26 @@ def test_a_layer_of_ones_own_is_found_by_its_name_with_what_it_gave() -> None:
     np.testing.assert_allclose(first, soft, rtol=1e-5)
     np.testing.assert_allclose(second, np.exp(rows * soft) / np.exp(rows * soft).sum(1, keepdims=True), rtol=1e-5)
     assert model.get_layer("inv_2").input is once and model.get_layer("last").output is model.output
+
+    class Named(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return {"double": 2 * x}
+
+    double = Named(name="named")(picture)["double"]
+    assert keras.Model(picture, double).get_layer("named").output["double"] is double
     with pytest.raises(ConfigError, match="unknown layer of model 'inv_3'"):
         model.get_layer("inv_3")
+
+
+def test_a_call_on_a_value_is_enough_for_the_weights() -> None:
+    """get_weights and set_weights before a model holds the layer, which keeps them."""
+    picture, layer, table = layers.Input((3,)), layers.Dense(2), layers.Embedding(4, 2)
+    assert layer.get_weights() == []
+    answer = layer(picture)
+    rows = table(layers.Input((5,)))
+    assert [array.shape for array in layer.get_weights()] == [(3, 2), (2,)] and layer.count_params() == 8
+    table.set_weights([np.arange(8).reshape(4, 2)])
+    assert rows.shape == (None, 5, 2) and table.weights[0][3, 1] == 7
+    kernel = layer.get_weights()[0]
+    model = keras.Model(picture, answer)
+    np.testing.assert_array_equal(model.predict(np.eye(3, dtype=np.float32), verbose=0), kernel)

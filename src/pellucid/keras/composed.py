@@ -189,7 +189,10 @@ class Layer(RecordedLayer):
         """Be found by a model of these values, see `dissolved`, although other layers stand there in its place."""
         self.__dict__.setdefault("input", x)
         self.__dict__.setdefault("output", answer)
-        for value in answer if isinstance(answer, list | tuple) else [answer]:
+        parts = (
+            answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list | tuple) else [answer]
+        )
+        for value in filter(is_symbolic, parts):
             value.__dict__.setdefault("given_for", {})[self.name] = self
 
     def output_shape(self, input_shape: Any) -> Shape:

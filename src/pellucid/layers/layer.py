@@ -273,11 +273,11 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
     @property
     def weights(self) -> list[Array]:
         """Parameters, then state, as live read-only arrays; empty before the layer is built."""
-        return [_read_only(array) for array in (*self.params.values(), *self.state.values())]
+        return [_read_only(array) for array in self.arrays()]
 
     def get_weights(self) -> list[Array]:
         """Copies of `weights`."""
-        return [np.array(array) for array in (*self.params.values(), *self.state.values())]
+        return [np.array(array) for array in self.arrays()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into the weights, in the order of `weights`; float64 and nested lists are converted.
@@ -307,6 +307,7 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
 
     def check_weights(self, weights: Sequence[Any]) -> dict[str, Array]:
         """What `set_weights` would write, by name. Errors: as there."""
+        self.arrays()
         names = [*self.params, *self.state]
         if not self.built:
             raise ShapeError(f"{self.place()} has no weights yet; call it on a batch, or build it, first")
@@ -340,7 +341,7 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
 
     def count_params(self) -> int:
         """How many numbers `weights` holds."""
-        return sum(array.size for array in (*self.params.values(), *self.state.values()))
+        return sum(array.size for array in self.arrays())
 
     def take_name(self, taken: Collection[str], model: str) -> None:
         """A name no other layer of the model has: its own, or its type's with a number behind it.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pellucid.layers import eager
 
 if TYPE_CHECKING:
     import weakref
@@ -62,6 +64,13 @@ class Stored:
             _kept, ("owner", "trainable", "built", "version", "times_written")
         )
         _params, _state, _writable = map(_kept, ("_params", "_state", "_writable"))
+
+    def arrays(self) -> tuple[Array, ...]:
+        """All weights in order; a layer that was called on values without numbers is built for their shapes first."""
+        if not self.built and (shapes := self.__dict__.get("called_on")):
+            layer = cast("Layer", self)
+            layer.ensure_built(list(shapes) if layer.merges else shapes[0], eager.generator(layer, None))
+        return *self._params.values(), *self._state.values()
 
     def __copy__(self) -> Any:
         """A layer of no model, with arrays of its own."""

@@ -110,6 +110,7 @@ def call(layer: Layer, x: Any, training: Any = None) -> Value:
     if isinstance(training, bool):
         layer.always(training)
     first: Symbolic = given[0]
+    layer.__dict__.setdefault("called_on", [value.sizes for value in given])
     return first.given_by(layer, tuple(given))
 
 
