@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pellucid.lab.launch import Lab
 
 os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras asks before it is imported
 
 
 @pytest.fixture

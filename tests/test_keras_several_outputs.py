@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras as theirs  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
 import pellucid.keras as ours
 from pellucid.errors import ConfigError, DataError
+
+theirs = pytest.importorskip("keras", reason="Keras is not installed")
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
 

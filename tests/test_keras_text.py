@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 from pellucid import keras as pk
 from pellucid.errors import ConfigError, DataError
 from pellucid.keras import reviews
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 TEXTS = ["The cat sat on the mat.", "A dog, a cat & the bird!", "bird bird bird: fly", "nothing else"]
 
@@ -31,6 +33,10 @@ def test_rows_are_padded_and_cut_as_in_keras(padding: str, truncating: str, maxl
         pk.utils.pad_sequences(rows, padding="middle")
 
 
+in_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="Keras's own need TensorFlow for texts")
+
+
+@in_tensorflow
 @pytest.mark.parametrize(
     "options",
     [{}, {"max_tokens": 5}, {"output_sequence_length": 4}, {"ngrams": 2}, {"standardize": "lower"},
@@ -46,6 +52,7 @@ def test_a_text_is_vectorized_as_in_keras(options: dict[str, Any]) -> None:
     assert np.asarray(ours("a new cat")).ndim == 1
 
 
+@in_tensorflow
 @pytest.mark.parametrize("mode", ["int", "multi_hot", "count"])
 def test_words_and_numbers_are_looked_up_as_in_keras(mode: str) -> None:
     words, numbers = np.array([["a", "b", "a"], ["c", "zz", "b"]]), np.array([[5, 7, 5], [9, 1, 7]])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,6 +13,8 @@ import pellucid
 from pellucid import keras as pk
 from pellucid import layers
 from pellucid.errors import ConfigError, DataError, ShapeError
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 RNG = np.random.default_rng(0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
+import pytest
 
 import pellucid.keras as keras
 from pellucid import layers
 from pellucid.keras import backend as K
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 X = np.random.default_rng(0).random((12, 8)).astype(np.float32)
 

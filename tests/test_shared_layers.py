@@ -8,10 +8,8 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import keras  # type: ignore[import-untyped]
 import numpy as np
 import pytest
-import torch
 
 import pellucid
 import pellucid.keras as pk
@@ -22,6 +20,9 @@ from pellucid.export import write
 from pellucid.layers.store import each_once
 from pellucid.model.tracing import trace
 from pellucid.zoo.changes import change_layers
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning",  # PyTorch and NumPy 2
@@ -82,6 +83,7 @@ def test_gradients_are_those_of_pytorch(kernels: bool, monkeypatch: pytest.Monke
     """Of a step of plain gradient descent, and of a traced pass, whose parts are added."""
     if not kernels:
         monkeypatch.setattr("pellucid.ops.native.available", False)
+        monkeypatch.delenv("PELLUCID_REQUIRE_NATIVE", raising=False)
     model = twice()
     model.get_layer("rows").set_weights([RNG.normal(size=(6, 5)), RNG.normal(size=5)])
     model.compile(pellucid.optimizers.SGD(1.0), "categorical_crossentropy")
