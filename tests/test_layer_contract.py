@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -379,11 +379,8 @@ def test_two_threads_share_a_layer(row: Row) -> None:
             if contents(one_pass(layer, inputs[which])) != expected[which]:
                 wrong.append(which)
 
-    threads = [threading.Thread(target=work, args=(which,)) for which in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, (0, 1)))
     assert not wrong
 
 

@@ -11,6 +11,7 @@ import socket
 import webbrowser
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from pellucid.errors import ConfigError
 from pellucid.ops.geometry import whole
@@ -27,6 +28,16 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 """Of a page's files, by their endings."""
+
+QUIET: dict[str, Any] = {
+    "timeout_keep_alive": 15,
+    "access_log": False,  # it would hold tokens
+    "log_level": "critical",
+    "server_header": False,
+    "date_header": False,
+    "proxy_headers": False,
+}
+"""What uvicorn is told of every server of ours."""
 
 PORTS = 50
 """How many after the first are tried."""

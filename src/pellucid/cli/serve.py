@@ -51,7 +51,8 @@ def serve(
     expect_installed()
     served = Served(trained(run), host=host, port=port, token=token, top=top, batch_size=batch_size)
     say(served.url)
-    note(f"curl --data-binary @PICTURE.jpg {served.place.url}/predict{'' if served.token is None else '?token=TOKEN'}")
+    asked = f"{served.place.url}/predict" + ("" if served.token is None else "?token=TOKEN")
+    note(f"curl --data-binary @PICTURE.jpg '{asked}'")
     if browser:
         open_browser(served.url)
     served.run()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid._language import language
 from pellucid._modules import optional
 from pellucid._text import markup
-from pellucid._web import LOCAL, listen
+from pellucid._web import LOCAL, QUIET, listen
 from pellucid.lab.prepare import Start, prepare
 from pellucid.lab.security import NOTEBOOKS, Access, Role
 from pellucid.lab.session import Session
@@ -150,13 +150,8 @@ def _server(session: Session, access: Access, lang: str | None) -> tuple[uvicorn
         ws_ping_interval=20,
         ws_ping_timeout=20,
         h11_max_incomplete_event_size=16 * 1024,
-        timeout_keep_alive=15,
         timeout_graceful_shutdown=2,
         limit_concurrency=600,
-        access_log=False,  # it would hold tokens
-        log_level="critical",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
+        **QUIET,
     )
     return uvicorn.Server(config), hub

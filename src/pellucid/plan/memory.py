@@ -23,8 +23,8 @@ class Memory:
     """What a plan makes the process grow by, the model's parameters included. Units: bytes.
 
     moments: what the optimizer keeps. buffers: inputs, activations and their gradients. workspace: what kernels use
-    inside a step. Not counted: the caller's pictures, layers that run in Python, and up to about 4 MB a thread in
-    which kernels rearrange small blocks.
+    inside a step. Not counted: the caller's pictures and, where these are bytes, a batch of them; layers that run in
+    Python, and up to about 4 MB a thread in which kernels rearrange small blocks.
     """
 
     parameters: int

@@ -13,7 +13,7 @@ from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.plan import InferencePlan
-from pellucid.visualise.answers import as_probabilities, expect_classes, ranked, several_labels
+from pellucid.visualise.answers import as_probabilities, expect_classes, ranked
 
 MOST_TOGETHER = 1024
 
@@ -21,7 +21,7 @@ MOST_TOGETHER = 1024
 class Answerer:
     """Reads pictures, in any thread, and answers for up to `batch_size` of them, one call at a time.
 
-    top: of the most probable classes, how many; where a picture may have several labels, all above a half come first.
+    top: of the most probable classes, how many.
     Errors: ConfigError for a network that takes no pictures, or gives no classes.
     """
 
@@ -37,7 +37,6 @@ class Answerer:
         self.rule = fitting(fit.size or (shape[0], shape[1]), shape[2], fit.resize)
         self._plan = InferencePlan(model.graph, model.parameters, capacity=batch_size)
         self.num_classes = as_probabilities(model, np.zeros((1, *model.output_shape), np.float32)).shape[1]
-        self.several = several_labels(model)
 
     def read(self, content: bytes) -> Array:
         """A picture file's pixels, as the network gets them. Shapes: (H,W,C) uint8. Errors: DataError."""

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pellucid._modules import optional
-from pellucid._web import LOOPBACK, Place, listen
+from pellucid._web import LOOPBACK, QUIET, Place, listen
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -60,13 +60,9 @@ class Served:
             make_app(self._answerer, token=self.token, place=self.place),
             http=Bounded,
             ws="none",
-            timeout_keep_alive=15,
             timeout_graceful_shutdown=5,
             limit_concurrency=2048,
-            access_log=False,  # it would hold tokens
-            log_level="critical",
-            server_header=False,
-            proxy_headers=False,
+            **QUIET,
         )
         try:
             uvicorn.Server(config).run(sockets=[self._socket])

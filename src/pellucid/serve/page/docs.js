@@ -26,7 +26,7 @@ function operation(path, method, told) {
 async function begin() {
   say();
   const carried = token ? ` -H "Authorization: Bearer ${token}"` : "";
-  document.getElementById("curl").textContent = `curl${carried} --data-binary @cat.jpg ${root}predict\ncurl${carried} -F a=@cat.jpg -F b=@dog.jpg ${root}predict?top=3`;
+  document.getElementById("curl").textContent = `curl${carried} --data-binary @cat.jpg ${root}predict\ncurl${carried} -F a=@cat.jpg -F b=@dog.jpg '${root}predict?top=3'`;
   const header = token ? `, headers={"Authorization": "Bearer ${token}"}` : "";
   document.getElementById("python").textContent = `import requests\n\nanswer = requests.post("${root}predict", data=open("cat.jpg", "rb")${header}).json()\nprint(answer["answers"][0]["predictions"])`;
   const told = await (await fetch("openapi.json")).json();
