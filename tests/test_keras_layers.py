@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pellucid import ConfigError, layers
-from pellucid.convert.keras_layers import BY_KERAS, BY_OURS, ROWS, Row, arguments_of, config_of, modern, row_of
+from pellucid.convert.keras_layers import BY_KERAS, BY_OURS, ROWS, Row, arguments_of, config_of, row_of
 from pellucid.layers import Layer
 from pellucid.layers.constraint import MaxNorm
+from pellucid.layers.older import modern
 
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
@@ -44,7 +45,7 @@ def example(row: Row) -> Layer:
 def test_a_config_for_keras_is_read_as_the_same_layer(row: Row) -> None:
     layer = example(row)
     found, config = config_of(layer)
-    arguments, left = arguments_of(row, modern(row, config))
+    arguments, left = arguments_of(row, modern(row.arguments, config))
     assert found is row
     assert not left
     assert row.ours(**arguments, name=layer.name).config() == layer.config()
@@ -57,7 +58,7 @@ def test_every_layer_of_ours_has_a_row_or_none_on_purpose() -> None:
 def test_names_of_keras_1_are_read() -> None:
     row = row_of("Convolution2D")
     config = {"nb_filter": 4, "nb_row": 3, "nb_col": 5, "border_mode": "same", "subsample": [2, 1], "bias": False}
-    arguments, _ = arguments_of(row, modern(row, config))
+    arguments, _ = arguments_of(row, modern(row.arguments, config))
     layer = layers.Conv2D(**arguments)
     assert (layer.filters, layer.kernel_size, layer.padding, layer.strides) == (4, (3, 5), "same", (2, 1))
     assert not layer.use_bias

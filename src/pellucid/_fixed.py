@@ -31,7 +31,8 @@ class Maker(type):
     _signature: inspect.Signature
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        given = cls._without_defaults(kwargs)
+        args, given = cls._by_todays_names(args, kwargs)
+        given = cls._without_defaults(given)
         try:
             try:
                 made = super().__call__(*args, **given)
@@ -45,6 +46,10 @@ class Maker(type):
             raise
         made.__dict__["_made"] = True
         return made
+
+    def _by_todays_names(cls, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What was given, in today's order and by today's names, where a class knows of older ones."""
+        return args, given
 
     def _without_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
         """What was given, with what Keras's arguments that are not known here say in ours, see `Fixed.taken`."""

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-DATASETS = ("cifar10", "fashion_mnist", "mnist")
+DATASETS = ("cifar10", "cifar100", "fashion_mnist", "mnist")
 """Modules of `keras.datasets`, which are those of `pellucid.datasets`."""
 
+AGAIN = ("tensorflow.keras", "tensorflow.python.keras", "_tf_keras.keras", "api", "src")
+"""Where, below `keras`, all its modules are found again."""
+
+_MOVED: Mapping[str, str] = {
+    "layers": "advanced_activations attention convolutional convolutional_recurrent core embeddings experimental "
+    "experimental.preprocessing local merge noise normalization pooling preprocessing recurrent rnn wrappers",
+    "utils": "conv_utils data_utils generic_utils image_utils io_utils layer_utils np_utils vis_utils visualize_util",
+}
+"""What `keras.layers.core` and the like are today."""
+
 OLDER: Mapping[str, str] = {
-    **{
-        f"layers.{name}": "layers"
-        for name in (
-            "advanced_activations", "convolutional", "core", "experimental", "experimental.preprocessing", "merge",
-            "noise", "normalization", "pooling",
-        )
-    },
-    **{f"utils.{name}": "utils" for name in ("data_utils", "generic_utils", "np_utils", "vis_utils")},
+    **{f"{today}.{name}": today for today, names in _MOVED.items() for name in names.split()},
     "backend.tensorflow_backend": "backend",
+    "datasets.imdb": "imdb",
+    "datasets.reuters": "reuters",
     "engine": "layers",
+    "engine.base_layer": "layers",
+    "engine.input_layer": "layers",
     "engine.topology": "layers",
     "engine.training": "models",
-}  # fmt: skip
+    "initializations": "initializers",
+    "objectives": "losses",
+    "preprocessing.image_dataset": "utils",
+}
 """`keras.layers.core` as `layers`, and so on."""
+
+
+def again(name: str) -> Iterator[str]:
+    """All paths of a module of `keras`, "" for that itself, where Keras is called `keras`."""
+    for above in ("keras", *(each if each.startswith("tensorflow") else f"keras.{each}" for each in AGAIN)):
+        yield f"{above}.{name}".rstrip(".")

@@ -353,7 +353,10 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace("xavier", "glorot")
 
 
+_SHORTER = {"normal": "random_normal", "uniform": "random_uniform", "zero": "zeros", "one": "ones"}
+"""Names that Keras 1 and 2 have besides."""
 _BY_PLAIN_NAME = {_plain(name): initializer for name, initializer in _NAMED.items()}
+_BY_PLAIN_NAME |= {name: _NAMED[today] for name, today in _SHORTER.items()}
 
 
 def get(spec: InitializerLike) -> Initializer:

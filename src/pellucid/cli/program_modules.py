@@ -17,7 +17,7 @@ from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
-from pellucid._keras_modules import DATASETS, OLDER
+from pellucid._keras_modules import DATASETS, OLDER, again
 
 Table = Mapping[str, Sequence[str]]
 """For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
@@ -48,17 +48,22 @@ def table() -> dict[str, Sequence[str]]:
         if name.partition(".")[0] == "tensorflow":
             found[name] = sources
         else:
-            found.update({f"{keras}.{name}".rstrip("."): sources for keras in _KERAS})
-    found.update({f"{keras}.datasets.{name}": (f"pellucid.datasets.{name}",) for keras in _KERAS for name in DATASETS})
-    found.update({f"{keras}.{old}": (f"pellucid.keras.{new}",) for keras in _KERAS for old, new in OLDER.items()})
+            found.update(dict.fromkeys(_paths(name), sources))
+    for name in DATASETS:
+        found.update(dict.fromkeys(_paths(f"datasets.{name}"), (f"pellucid.datasets.{name}",)))
+    for older, today in OLDER.items():
+        found.update(dict.fromkeys(_paths(older), (f"pellucid.keras.{today}",)))
     return found
+
+
+def _paths(name: str) -> tuple[str, ...]:
+    return *again(name), f"tf_keras.{name}".rstrip(".")
 
 
 _BESIDE: Mapping[str, Sequence[str]] = {
     "": ("pellucid.keras:__version__ as __version__",),
     "tensorflow": ("pellucid.keras.tensorflow:__version__ as __version__", "pellucid.keras as keras"),
 }
-_KERAS = ("keras", "tensorflow.keras", "tensorflow.python.keras", "tf_keras")
 _INSTALLED = ("site-packages", "dist-packages")
 
 

@@ -29,11 +29,12 @@ from pellucid.convert.keras_config import (
     paths_of,
     without_masks,
 )
-from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, SAID, Row, arguments_of, modern, row_of
+from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, SAID, Row, arguments_of, row_of
 from pellucid.convert.keras_values import named
 from pellucid.convert.network import Draft
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
 from pellucid.layers import Layer
+from pellucid.layers.older import MERGES, modern
 from pellucid.layers.shape import side_by_side
 from pellucid.layers.symbolic import Symbolic
 from pellucid.model.blank import FAULTS
@@ -50,7 +51,6 @@ _BY_AXIS = (
     *("BatchNormalization", "LayerNormalization", "GroupNormalization", "Normalization"),
     *("Softmax", "Concatenate"),
 )
-_MERGES_1 = {"sum": "Add", "mul": "Multiply", "concat": "Concatenate"}
 
 
 @dataclass(frozen=True)
@@ -286,10 +286,10 @@ class ConfigReader:
         if kind in OPERATIONS:
             kind, given = OPERATIONS[kind](given)
         if kind == "Merge":
-            kind = _MERGES_1.get(str(given.pop("mode", "sum")), "Merge")
+            kind = MERGES.get(str(given.pop("mode", "sum")), "Merge")
             given = {"axis": given.get("concat_axis", -1)} if kind == "Concatenate" else {}
         row = row_of(kind, given)
-        config = modern(row, given)
+        config = modern(row.arguments, given)
         first = config.pop("data_format", None) == "channels_first"
         values = self._ready(row, config, values, first=first)
         after = self._own_activation(config)
@@ -357,7 +357,7 @@ class ConfigReader:
         del config["activation"]
         kind, given = named(spec)
         row = row_of(kind)
-        return row.ours(**arguments_of(row, modern(row, given))[0])
+        return row.ours(**arguments_of(row, modern(row.arguments, given))[0])
 
     def _expect_same_activation(self, arguments: Mapping[str, Any]) -> None:
         if arguments.get("activation") == "hard_sigmoid" and self.version < 3:

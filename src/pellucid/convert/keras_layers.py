@@ -16,6 +16,7 @@ from pellucid.convert.keras_values import CONVERTERS, LEAVE, REGISTERED, Convert
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers import Layer
 from pellucid.layers.activation import ACTIVATIONS
+from pellucid.layers.older import modern
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class Row:
     """A layer under both names.
 
     keras: its class in Keras 3, "Pellucid>" in front of one registered for us; classes: what older versions call that.
-    arguments: those that both have, under one name. fixed: Keras's arguments that this class of ours stands for. older:
-    arguments' names in older versions -> today's.
+    arguments: those that both have, under one name. fixed: Keras's arguments that this class of ours stands for.
     """
 
     keras: str
@@ -32,7 +32,6 @@ class Row:
     arguments: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
-    older: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def registered(self) -> bool:
@@ -58,19 +57,9 @@ _POOL = ("pool_size", "strides", "padding")
 _NORM = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
 _MOVING = ("moving_mean_initializer", "moving_variance_initializer")
 
-# names of Keras 1
-_KERNEL_1 = {"init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer"}
-_KERNEL_1 |= {"W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "bias": "use_bias"}
-_WINDOW_1 = {"border_mode": "padding", "subsample": "strides", "atrous_rate": "dilation_rate"}
-_CONV_1 = {**_KERNEL_1, **_WINDOW_1, "nb_filter": "filters", "dim_ordering": "data_format"}
-_CONV1D_1 = {**_CONV_1, "filter_length": "kernel_size", "subsample_length": "strides"}
-_POOL_1 = {"border_mode": "padding", "dim_ordering": "data_format"}
-_POOL1D_1 = {"border_mode": "padding", "pool_length": "pool_size", "stride": "strides"}
-_ORDER_1 = {"dim_ordering": "data_format"}
-
 ROWS = (
-    Row("Conv2D", layers.Conv2D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution2D",), _CONV_1),
-    Row("Conv1D", layers.Conv1D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution1D",), _CONV1D_1),
+    Row("Conv2D", layers.Conv2D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution2D",)),
+    Row("Conv1D", layers.Conv1D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution1D",)),
     Row("DepthwiseConv2D", layers.DepthwiseConv2D, (*_WINDOW, "depth_multiplier", *_DEPTHWISE)),
     Row("DepthwiseConv1D", layers.DepthwiseConv1D, (*_WINDOW, "depth_multiplier", *_DEPTHWISE)),
     Row(
@@ -87,7 +76,6 @@ ROWS = (
         ("filters", *_WINDOW, "depth_multiplier", *_DEPTHWISE, *_POINTWISE),
         {},
         ("SeparableConvolution2D",),
-        _CONV_1,
     ),
     Row(
         "Conv2DTranspose",
@@ -95,19 +83,18 @@ ROWS = (
         ("filters", *_WINDOW, "output_padding", *_KERNEL),
         {},
         ("Convolution2DTranspose", "Deconvolution2D"),
-        _CONV_1,
     ),
-    Row("Dense", layers.Dense, ("units", *_KERNEL), {}, (), {**_KERNEL_1, "output_dim": "units"}),
-    Row("MaxPooling2D", layers.MaxPool2D, _POOL, {}, ("MaxPool2D",), _POOL_1),
-    Row("AveragePooling2D", layers.AvgPool2D, _POOL, {}, ("AvgPool2D",), _POOL_1),
-    Row("MaxPooling1D", layers.MaxPool1D, _POOL, {}, ("MaxPool1D",), _POOL1D_1),
-    Row("AveragePooling1D", layers.AvgPool1D, _POOL, {}, ("AvgPool1D",), _POOL1D_1),
+    Row("Dense", layers.Dense, ("units", *_KERNEL)),
+    Row("MaxPooling2D", layers.MaxPool2D, _POOL, {}, ("MaxPool2D",)),
+    Row("AveragePooling2D", layers.AvgPool2D, _POOL, {}, ("AvgPool2D",)),
+    Row("MaxPooling1D", layers.MaxPool1D, _POOL, {}, ("MaxPool1D",)),
+    Row("AveragePooling1D", layers.AvgPool1D, _POOL, {}, ("AvgPool1D",)),
     Row("AdaptiveAveragePooling1D", layers.AdaptiveAvgPool1D, ("output_size",)),
     Row("AdaptiveAveragePooling2D", layers.AdaptiveAvgPool2D, ("output_size",)),
     Row("AdaptiveMaxPooling1D", layers.AdaptiveMaxPool1D, ("output_size",)),
     Row("AdaptiveMaxPooling2D", layers.AdaptiveMaxPool2D, ("output_size",)),
-    Row("GlobalMaxPooling2D", layers.GlobalMaxPool2D, ("keepdims",), {}, ("GlobalMaxPool2D",), _ORDER_1),
-    Row("GlobalAveragePooling2D", layers.GlobalAvgPool2D, ("keepdims",), {}, ("GlobalAvgPool2D",), _ORDER_1),
+    Row("GlobalMaxPooling2D", layers.GlobalMaxPool2D, ("keepdims",), {}, ("GlobalMaxPool2D",)),
+    Row("GlobalAveragePooling2D", layers.GlobalAvgPool2D, ("keepdims",), {}, ("GlobalAvgPool2D",)),
     Row("GlobalMaxPooling1D", layers.GlobalMaxPool1D, ("keepdims",), {}, ("GlobalMaxPool1D",)),
     Row("GlobalAveragePooling1D", layers.GlobalAvgPool1D, ("keepdims",), {}, ("GlobalAvgPool1D",)),
     Row("BatchNormalization", layers.BatchNorm, ("momentum", *_NORM, *_MOVING), {}, ("SyncBatchNormalization",)),
@@ -117,16 +104,16 @@ ROWS = (
     Row("Activation", layers.Sigmoid, (), {"activation": "sigmoid"}),
     Row("Activation", layers.Tanh, (), {"activation": "tanh"}),
     Row("ReLU", layers.ReLU, ("max_value", "negative_slope", "threshold")),
-    Row("LeakyReLU", layers.LeakyReLU, ("negative_slope",), {}, (), {"alpha": "negative_slope"}),
+    Row("LeakyReLU", layers.LeakyReLU, ("negative_slope",)),
     Row("ELU", layers.ELU, ("alpha",)),
-    Row("PReLU", layers.PReLU, ("alpha_initializer", "shared_axes"), {}, (), {"init": "alpha_initializer"}),
+    Row("PReLU", layers.PReLU, ("alpha_initializer", "shared_axes")),
     Row("Softmax", layers.Softmax, ("axis",)),
-    Row("Dropout", layers.Dropout, ("rate",), {}, (), {"p": "rate"}),
+    Row("Dropout", layers.Dropout, ("rate",)),
     Row("Dropout", layers.StochasticDepth, ("rate",), {"noise_shape": (None, 1, 1, 1)}),
-    Row("AlphaDropout", layers.AlphaDropout, ("rate",), {}, (), {"p": "rate"}),
-    Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
-    Row("SpatialDropout1D", layers.SpatialDropout1D, ("rate",), {}, (), {"p": "rate"}),
-    Row("GaussianNoise", layers.GaussianNoise, ("stddev",), {}, (), {"sigma": "stddev"}),
+    Row("AlphaDropout", layers.AlphaDropout, ("rate",)),
+    Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",)),
+    Row("SpatialDropout1D", layers.SpatialDropout1D, ("rate",)),
+    Row("GaussianNoise", layers.GaussianNoise, ("stddev",)),
     Row("RMSNormalization", layers.RMSNorm, ("axis", "epsilon")),
     Row("UnitNormalization", layers.UnitNormalization, ("axis",)),
     Row("Dot", layers.Dot, ("axes", "normalize")),
@@ -168,12 +155,12 @@ ROWS = (
     Row("Reshape", layers.Reshape, ("target_shape",)),
     Row("RepeatVector", layers.RepeatVector, ("n",)),
     Row("Permute", layers.Permute, ("dims",)),
-    Row("ZeroPadding2D", layers.ZeroPadding2D, ("padding",), {}, (), _ORDER_1),
-    Row("Cropping2D", layers.Cropping2D, ("cropping",), {}, (), _ORDER_1),
+    Row("ZeroPadding2D", layers.ZeroPadding2D, ("padding",)),
+    Row("Cropping2D", layers.Cropping2D, ("cropping",)),
     Row("ZeroPadding1D", layers.ZeroPadding1D, ("padding",)),
     Row("Cropping1D", layers.Cropping1D, ("cropping",)),
-    Row("UpSampling1D", layers.UpSampling1D, ("size",), {}, (), {"length": "size"}),
-    Row("UpSampling2D", layers.UpSampling2D, ("size", "interpolation"), {}, (), _ORDER_1),
+    Row("UpSampling1D", layers.UpSampling1D, ("size",)),
+    Row("UpSampling2D", layers.UpSampling2D, ("size", "interpolation")),
     Row(f"{REGISTERED}LocalResponseNorm", layers.LocalResponseNorm, ("size", "alpha", "beta", "k")),
     Row(f"{REGISTERED}Padding2D", layers.Padding2D, ("padding", "mode")),
     Row(f"{REGISTERED}MaxPool2D", layers.MaxPool2D, _POOL),
@@ -302,7 +289,7 @@ def _read_layer(spec: Any) -> Any:
         return None
     kind, given = named(spec)
     row = row_of(kind, given)
-    config = modern(row, given)
+    config = modern(row.arguments, given)
     arguments, _ = arguments_of(row, config)
     return row.ours(**arguments, name=str(config.get("name", "inner")))
 
@@ -351,18 +338,6 @@ def arguments_of(row: Row, config: Mapping[str, Any]) -> tuple[dict[str, Any], l
         elif name not in row.fixed:
             raise ConfigError(f"{name}={shown(value)} has no counterpart here")
     return arguments, left
-
-
-def modern(row: Row, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with today's names for the arguments that older versions of Keras call otherwise."""
-    found = {row.older.get(name, name): value for name, value in config.items()}
-    for window, sides in (("kernel_size", ("nb_row", "nb_col")), ("pool_size", ())):
-        if sides and all(side in found for side in sides):
-            found[window] = [found.pop(side) for side in sides]
-    order = {"th": "channels_first", "tf": "channels_last", "default": None}
-    if isinstance(found.get("data_format"), str):
-        found["data_format"] = order.get(found["data_format"], found["data_format"])
-    return found
 
 
 def config_of(layer: Layer) -> tuple[Row, dict[str, Any]]:

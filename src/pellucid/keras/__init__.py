@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import ModuleType
 
-from pellucid._keras_modules import DATASETS, OLDER
+from pellucid._keras_modules import AGAIN, DATASETS, OLDER
 from pellucid.keras import (
     activations,
     applications,
@@ -67,3 +68,9 @@ for _name, _today in OLDER.items():  # the same modules by their names of before
     _above, _, _last = f"{__name__}.{_name}".rpartition(".")
     vars(sys.modules[_above]).setdefault(_last, _module)
     sys.modules[f"{_above}.{_last}"] = _module
+
+_below = {name.removeprefix(__name__): at for name, at in sys.modules.items() if f"{name}.".startswith(f"{__name__}.")}
+for _place in AGAIN:  # and all of them by their paths in TensorFlow, and within Keras 3
+    _above, _, _last = f"{__name__}.{_place}".rpartition(".")
+    vars(sys.modules.setdefault(_above, ModuleType(_above))).setdefault(_last, sys.modules[__name__])
+    sys.modules.update({f"{__name__}.{_place}{_name}": _module for _name, _module in _below.items()})

@@ -297,7 +297,9 @@ def learning_phase() -> int:
 def _only(what: str, *known: Any) -> Callable[[Any], None]:
     def set_(value: Any) -> None:
         if value not in known:
-            raise ConfigError(f"set_{what}({shown(value)}): here it is always {known[0]!r}; leave the line out")
+            turned = value in ("th", "channels_first")
+            remedy = "turn pictures by x.transpose(0, 2, 3, 1)" if turned else "leave the line out"
+            raise ConfigError(f"set_{what}({shown(value)}): here it is always {known[0]!r}; {remedy}")
 
     set_.__name__ = set_.__qualname__ = f"set_{what}"
     set_.__doc__ = f"Nothing for {known[0]!r}, as it always is. Errors: ConfigError for anything else."

@@ -219,14 +219,21 @@ def dissolved(name: Any, values: Iterable[Any]) -> Layer | None:
 
 
 class Lambda(Layer):
-    """What a function makes of a value; it is called once where it does so by layers."""
+    """What a function makes of a value and of `arguments` by name; called once where it does so by layers."""
 
-    def __init__(self, function: Callable[..., Any], output_shape: Any = None, **named: Unpack[Named]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: None = None,
+        arguments: Mapping[str, Any] | None = None,
+        **named: Unpack[Named],
+    ) -> None:
         super().__init__(**named)
-        self.function = function
+        self.function, self.arguments = function, dict(arguments or {})
 
     def call(self, inputs: Any) -> Any:
-        return self.function(inputs)
+        return self.function(inputs, **self.arguments)
 
 
 class CallOf(RecordedLayer):

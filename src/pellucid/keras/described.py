@@ -9,11 +9,12 @@ from typing import Any
 
 from pellucid import layers
 from pellucid.convert.keras_graph import ConfigReader
-from pellucid.convert.keras_layers import arguments_of, config_of, modern, row_of
+from pellucid.convert.keras_layers import arguments_of, config_of, row_of
 from pellucid.convert.keras_values import keras_object, named
 from pellucid.errors import ConfigError, shown
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
+from pellucid.layers.older import modern
 from pellucid.layers.symbolic import Symbolic, calls_behind
 
 
@@ -75,7 +76,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     if "class_name" not in config or kind == "InputLayer":
         return layers.from_config({**given, "type": "Input" if kind == "InputLayer" else kind})
     row = row_of(kind, given)
-    own = modern(row, given)
+    own = modern(row.arguments, given)
     arguments, _ = arguments_of(row, own)
     kept = {name: own[name] for name in ("name", "trainable") if own.get(name) is not None}
     return row.ours(**arguments, **kept)

@@ -15,6 +15,7 @@ from pellucid.errors import ConfigError, DataError, shown
 from pellucid.keras.directory import files_of
 from pellucid.keras.iterators import DirectoryIterator, NumpyArrayIterator, saving_of
 from pellucid.keras.moving import FILL_MODES, moved
+from pellucid.keras.older import renamed
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
 
@@ -31,6 +32,7 @@ class ImageDataGenerator:
     Errors: ConfigError for arguments.
     """
 
+    @renamed(dim_ordering="data_format")
     def __init__(
         self,
         featurewise_center: bool = False,

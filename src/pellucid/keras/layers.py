@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.keras import older_layers
 from pellucid.keras.composed import Lambda as Lambda
 from pellucid.keras.composed import Layer as Layer
 from pellucid.keras.described import deserialize as deserialize
@@ -15,13 +16,20 @@ from pellucid.keras.lookup import Hashing as Hashing
 from pellucid.keras.lookup import IntegerLookup as IntegerLookup
 from pellucid.keras.lookup import StringLookup as StringLookup
 from pellucid.keras.lookup import TextVectorization as TextVectorization
+from pellucid.keras.older_layers import AtrousConvolution2D as AtrousConvolution2D
+from pellucid.keras.older_layers import Deconvolution2D as Deconvolution2D
+from pellucid.keras.older_layers import Merge as Merge
+from pellucid.keras.older_layers import merge as merge
 from pellucid.keras.tensor import KerasInput
 from pellucid.layers import NAMES
 from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
 
 Input = KerasInput  # type: ignore[misc]  # in place of ours
+Convolution2D = older_layers.Convolution2D  # type: ignore[misc]  # which take a kernel's rows and columns, too
+SeparableConvolution2D = older_layers.SeparableConvolution2D  # type: ignore[misc]
 
 _BEFORE = (*("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"),)
+_OLDER = ("AtrousConvolution2D", "Deconvolution2D", "Merge", "merge")
 _MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
@@ -36,4 +44,4 @@ def _merged(kind: str) -> Callable[..., Any]:
 
 add, average, concatenate, dot, maximum, minimum, multiply, subtract = map(_merged, _MERGING)
 
-__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer", "deserialize", "serialize", *_BEFORE])
+__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer", "deserialize", "serialize", *_BEFORE, *_OLDER])

@@ -17,7 +17,7 @@ from pellucid.errors import ConfigError, ShapeError
 from pellucid.keras.composed import CallOf, called, dissolved
 from pellucid.keras.described import is_keras, network
 from pellucid.keras.hearing import hearing
-from pellucid.keras.older import Older
+from pellucid.keras.older import Older, renamed
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
 from pellucid.keras.tensor import KerasInput, Sizes, batch_of, tensor, traced
@@ -53,6 +53,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
 
+    @renamed(input="inputs", output="outputs")
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
@@ -245,6 +246,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     # Training and judging
 
+    @renamed(nb_epoch="epochs")
     def fit(self, *args: Any, **options: Any) -> History:
         """See `pellucid.Model.fit`. What was frozen when `compile` was called is frozen, and nothing else, as in Keras:
         a network that judges another's pictures learns although it is frozen in the other since.

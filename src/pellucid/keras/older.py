@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -11,7 +14,28 @@ import pellucid.model.model as ours
 from pellucid._arguments import path_of
 from pellucid.export.keras import older_files
 from pellucid.files.atomic import make_folder, replacing
+from pellucid.layers.older import rename
 from pellucid.ops import Array
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def renamed(**today: str) -> Callable[[Function], Function]:
+    """A function that takes arguments by their names of before, too: `renamed(nb_epoch="epochs")(fit)`.
+
+    Errors: ConfigError for one that is given under both.
+    """
+
+    def wrap(function: Function) -> Function:
+        @functools.wraps(function)
+        def called(*args: Any, **given: Any) -> Any:
+            for name in today.keys() & given.keys():
+                rename(given, (name,), today[name], given.pop(name))
+            return function(*args, **given)
+
+        return cast(Function, called)
+
+    return wrap
 
 
 class Older:
@@ -43,22 +67,58 @@ class Older:
         else:
             super().save(path)  # type: ignore[misc]
 
-    def fit_generator(self, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, **options: Any) -> Any:
-        """`fit` by its name of before; what was said of threads and queues changes nothing."""
+    @renamed(nb_epoch="epochs")
+    def fit_generator(
+        self,
+        generator: Any,
+        steps_per_epoch: Any = None,
+        epochs: int = 1,
+        samples_per_epoch: Any = None,
+        nb_val_samples: Any = None,
+        **options: Any,
+    ) -> Any:
+        """`fit` by its name of before; what was said of threads and queues changes nothing.
+
+        samples_per_epoch, nb_val_samples: as Keras 1 counts, pictures in place of batches.
+        """
+        if samples_per_epoch is not None:
+            generator, steps_per_epoch = _counted(generator, samples_per_epoch)
+        if nb_val_samples is not None:
+            options["validation_data"], options["validation_steps"] = _counted(
+                options.get("validation_data"), nb_val_samples
+            )
         return self.fit(generator, steps_per_epoch=_steps(steps_per_epoch), epochs=epochs, **_asked(options))
 
-    def evaluate_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
-        """`evaluate` by its name of before."""
+    def evaluate_generator(self, generator: Any, steps: Any = None, val_samples: Any = None, **options: Any) -> Any:
+        """`evaluate` by its name of before; val_samples: pictures in place of batches."""
+        if val_samples is not None:
+            generator, steps = _counted(generator, val_samples)
         return self.evaluate(generator, steps=_steps(steps), **_asked(options))
 
-    def predict_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
-        """`predict` by its name of before."""
+    def predict_generator(self, generator: Any, steps: Any = None, val_samples: Any = None, **options: Any) -> Any:
+        """`predict` by its name of before; val_samples: pictures in place of batches."""
+        if val_samples is not None:
+            generator, steps = _counted(generator, val_samples)
         return self.predict(generator, steps=_steps(steps), **_asked(options))
 
     def predict_classes(self, x: Any, batch_size: int | None = 32, verbose: int = 0) -> Array:
         """The likeliest class of each; of one unit, whether it is above a half."""
         answers = self.predict(x, batch_size=batch_size, verbose=verbose)
         return np.argmax(answers, -1) if answers.shape[-1] > 1 else np.asarray(answers > 0.5, np.int32)
+
+
+def _counted(batches: Any, pictures: Any) -> tuple[Any, int]:
+    """The same batches, and how many of them have so many pictures, by the size of the first; arrays are one."""
+    if isinstance(batches, tuple | list):
+        return batches, 1
+    if hasattr(batches, "__getitem__"):
+        first = batches[0]
+    else:
+        remaining = iter(batches)
+        first = next(remaining)
+        batches = itertools.chain([first], remaining)
+    x = first[0] if isinstance(first, tuple | list) else first
+    return batches, math.ceil(pictures / len(x[0] if isinstance(x, list) else x))
 
 
 def _steps(count: Any) -> int | None:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.errors import ConfigError, DataError, shown
 from pellucid.keras.directory import image_dataset_from_directory
 from pellucid.keras.fetching import get_file
+from pellucid.keras.older import renamed
 from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
 from pellucid.keras.seeds import set_random_seed
 from pellucid.keras.words import pad_sequences
@@ -17,7 +18,7 @@ from pellucid.ops import Array, real_array
 
 __all__ = [
     "Progbar", "PyDataset", "Sequence", "array_to_img", "get_file", "image_dataset_from_directory", "img_to_array",
-    "load_img", "normalize", "pad_sequences", "plot_model", "save_img", "set_random_seed", "to_categorical",
+    "load_img", "normalize", "pad_sequences", "plot", "plot_model", "save_img", "set_random_seed", "to_categorical",
 ]  # fmt: skip
 
 
@@ -58,6 +59,7 @@ class PyDataset:
 Sequence = PyDataset
 
 
+@renamed(y="x", nb_classes="num_classes")
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     """Class numbers as one-hot rows. Shapes: (...) or (..., 1) -> (..., classes) float32.
 
@@ -129,3 +131,6 @@ def plot_model(model: Any, to_file: Any = "model.png", *_: Any, **__: Any) -> No
     if not model.built:
         raise ConfigError(f"plot_model: {shown(model)} is not built; give its first layer an input_shape")
     visualise.architecture_figure(model).savefig(to_file)
+
+
+plot = plot_model

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
 from pellucid._arguments import within
-from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.initializers import InitializerLike
 from pellucid.layers.behind import Activated, split_activation
@@ -187,8 +186,6 @@ class LeakyReLU(Elementwise):
     Errors: ConfigError for a negative slope.
     Source: Maas, Hannun & Ng 2013, section 2.
     """
-
-    taken: ClassVar[Mapping[str, Taken]] = {**Layer.taken, "alpha": lambda value: {"negative_slope": value}}
 
     def __init__(self, negative_slope: float = 0.3, **named: Unpack[Named]) -> None:
         super().__init__(**named)

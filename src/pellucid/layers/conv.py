@@ -9,6 +9,7 @@ from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers.activation import activate, activate_backward, with_activation
 from pellucid.layers.layer import Cache, Key
+from pellucid.layers.older import OLDER, kernel_of_two
 from pellucid.layers.one_row import OneRow
 from pellucid.layers.weighted import Weighted, WeightedNamed
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
@@ -47,6 +48,12 @@ class BaseConv2D(Windowed, Weighted):
         self.strides = self._size_of(strides, "strides")
         self.padding = self._padding_of(padding)
         self.dilation_rate = self._size_of(dilation_rate, "dilation_rate")
+
+    @classmethod
+    def _by_todays_names(cls, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if not issubclass(cls, OneRow) and not given.keys().isdisjoint(OLDER):
+            args, given = kernel_of_two(cls.__name__, args, given)
+        return super()._by_todays_names(args, given)
 
     def groups_of(self, channels: int) -> int:
         """In how many groups, each seen by filters of its own."""

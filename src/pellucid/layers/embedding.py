@@ -35,6 +35,7 @@ class Embedding(Layer):
     taken: ClassVar[Mapping[str, Taken]] = {
         **{name: said for name, said in Layer.taken.items() if name != "input_dim"},
         "input_length": lambda length: length is None or {"input_shape": (length,)},
+        "dropout": lambda rate: not rate or "SpatialDropout1D(rate) behind it drops features",
         "sparse": lambda value: True,
         "weights": drawn_by(embeddings_initializer="uniform"),
     }
@@ -53,7 +54,6 @@ class Embedding(Layer):
         self.input_dim = whole(input_dim, "Embedding: input_dim", 2**24)
         self.output_dim = whole(output_dim, "Embedding: output_dim")
         given = "uniform" if embeddings_initializer is None else embeddings_initializer
-        given = initializers.RandomUniform(-0.05, 0.05) if isinstance(given, str) and given == "uniform" else given
         self.embeddings_initializer = within(f"Embedding: {_KEPT[0]}", initializers.get, given)
         self.embeddings_regularizer = within(f"Embedding: {_KEPT[1]}", standardize_penalty, embeddings_regularizer)
         self.embeddings_constraint = within(f"Embedding: {_KEPT[2]}", standardize_constraint, embeddings_constraint)

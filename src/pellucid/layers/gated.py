@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid._arguments import flag, within
+from pellucid._fixed import Taken
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import standardize_activation
 from pellucid.layers.recurrent import BehindNamed, Recurrent, RecurrentNamed
@@ -41,6 +42,11 @@ class LSTM(Gated):
 
     gates = 4
     num_states = 2
+
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Gated.taken,
+        "forget_bias_init": lambda value: {"unit_forget_bias": str(value) in ("one", "ones")},
+    }
 
     def __init__(
         self,

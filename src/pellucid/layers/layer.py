@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
@@ -18,6 +21,7 @@ from pellucid.layers import eager
 from pellucid.layers.batched import Batched, either_way, stated_shape
 from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
+from pellucid.layers.older import OLDER, TOGETHER, modern
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.store import Stored
 from pellucid.layers.symbolic import call, is_symbolic
@@ -33,6 +37,9 @@ Cache = Any
 
 Key = tuple[int, int, int]
 """(seed, step, layer index): where a pass draws its random numbers from."""
+
+
+_OLDER = {*OLDER, *chain(*TOGETHER)}
 
 
 class Named(TypedDict, total=False):
@@ -91,6 +98,12 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         self.version = self.times_written = 0
         self.position = None
         self.fed_by = ()
+
+    @classmethod
+    def _by_todays_names(cls, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if given.keys().isdisjoint(_OLDER):
+            return args, given
+        return args, within(cls.__name__, partial(modern, {*inspect.signature(cls).parameters, "input_shape"}), given)
 
     @property
     def exact_convolution(self) -> bool:

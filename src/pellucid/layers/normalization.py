@@ -118,6 +118,7 @@ class BatchNorm(Norm):
     taken: ClassVar[Mapping[str, Taken]] = {
         **Norm.taken,
         "fused": lambda value: True,
+        "mode": lambda value: value == 0 or "a batch's own mean and variance are taken while training alone",
         "renorm": lambda value: not value,
         "synchronized": lambda value: not value,
         "virtual_batch_size": only_none("give fit smaller batches"),

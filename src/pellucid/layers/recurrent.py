@@ -94,7 +94,7 @@ class Recurrent(Layer):
     num_states: ClassVar[int] = 1
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
-        **dict.fromkeys(("unroll", "implementation", "use_cudnn"), lambda value: True),
+        **dict.fromkeys(("unroll", "implementation", "use_cudnn", "consume_less"), lambda value: True),
         "time_major": lambda value: not value or "series are (N, T, C) here",
         "stateful": _not_stateful,
     }

@@ -17,6 +17,8 @@ class _Shrinking(Maker):
     """Of a class that makes objects of the one below it, with Keras's weight decay."""
 
     def __call__(cls, *args: Any, weight_decay: float | None = None, **named: Any) -> Any:
+        if named.get("epsilon", ...) is None:  # the default, in Keras 2
+            del named["epsilon"]
         if weight_decay is not None:
             named |= {"weight_decay": weight_decay, "decoupled_weight_decay": True}
         return cls.__mro__[1](*args, **named) if cls.__module__ == __name__ else super().__call__(*args, **named)
