@@ -12,7 +12,7 @@ from pellucid import layers as L
 from pellucid import optimizers, zoo
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, EvaluationTask, Feed, InferencePlan
 from pellucid.plan.lowering import strip_head
 
 NETWORKS = {
@@ -208,7 +208,7 @@ def test_inference_and_evaluation_agree_with_layers(name: str) -> None:
     np.testing.assert_allclose(plan.run(2)[0], y[:2], **TOLERANCE)
 
     feed = make_feed(model, x, targets)
-    judge = EvaluationPlan(model.graph, model.parameters, loss=model.loss, feed=feed, accuracy="categorical")
+    judge = EvaluationPlan(EvaluationTask(model.graph, model.parameters, model.loss, feed, "categorical"))
     judge.run(CAPACITY)
     feed.seek(CAPACITY)
     judge.run(3)

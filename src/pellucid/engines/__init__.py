@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pellucid._modules import optional
 from pellucid.engines import torch as torch
@@ -14,9 +14,12 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.ops.geometry import Array
-from pellucid.plan import EvaluationPlan, Feed, TrainingPlan
+from pellucid.plan import EvaluationPlan, EvaluationTask, Feed, TrainingPlan, TrainingTask
 
-__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "engine_of", "torch", "words"]
+__all__ = [
+    *("DEVICES", "ENGINES", "PRECISIONS", "Accumulating", "Engine", "Judging", "Sharded", "Training", "engine_of"),
+    *("torch", "words"),
+]
 
 ENGINES = ("pellucid", "torch")
 DEVICES = ("cpu", "cuda", "mps")
@@ -33,39 +36,63 @@ class Judging(Protocol):
     def answers(self, n: int) -> Array: ...
 
 
-class Training(Protocol):
+class _Training(Protocol):
     """Takes the steps of a training. See `plan.TrainingPlan`."""
 
     feed: Feed
     totals: Array
     parameters: FlatParameters
     begun: int
+
+    @property
+    def runs_alone(self) -> bool: ...
+    def run(self, n: int, *, step: int, learning_rate: float) -> bool: ...
+    def run_steps(self, n: int, *, position: int, step: int, learning_rates: Sequence[float]) -> tuple[int, Array]: ...
+    def update(self, n: int, *, step: int, learning_rate: float) -> None: ...
+    def answers(self, n: int) -> Array: ...
+    def settle(self) -> None: ...
+
+
+class Sharded(_Training, Protocol):
+    """Computes a batch shard by shard, which somebody else adds up."""
+
     tell: Callable[[], object]
 
     @property
     def buckets(self) -> list[tuple[int, int]]: ...
     @property
-    def runs_alone(self) -> bool: ...
-    def run(self, n: int, *, step: int, learning_rate: float) -> bool: ...
-    def run_steps(self, n: int, *, position: int, step: int, learning_rates: Sequence[float]) -> tuple[int, Array]: ...
-    def compute(self, n: int, *, key: int) -> bool: ...
-    def update(self, n: int, *, step: int, learning_rate: float) -> None: ...
-    @property
     def statistics(self) -> list[tuple[Layer, str]]: ...
-    def answers(self, n: int) -> Array: ...
-    def settle(self) -> None: ...
+    def compute(self, n: int, *, key: int) -> bool: ...
+
+
+@runtime_checkable
+class Accumulating(_Training, Protocol):
+    """Adds up the shards of a batch by itself, and over the processes that torchrun started."""
+
+    def accumulate(self, pieces: Sequence[int], bring: Iterator[int], *, n: int, key: int) -> None:
+        """Gradients and running statistics of a batch of n pictures, for `update`; adds to `totals` what concerns this
+        process. All processes call it together.
+
+        pieces: the sizes of this process's shards, one at least. bring: brings the next that is not empty within reach.
+        key: what the first draws by, the next ones by those after it.
+        """
+
+
+Training = Sharded | Accumulating
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What makes the plans of a training, with the arguments of `plan.TrainingPlan` and `plan.EvaluationPlan`."""
+    """What makes the plans of a training."""
 
-    training: Callable[..., Training]
-    evaluation: Callable[..., Judging]
+    training: Callable[[TrainingTask], Training]
+    evaluation: Callable[[EvaluationTask], Judging]
     check: Callable[[Graph], None] = lambda graph: None
     """Errors: ConfigError, naming it, for a layer that it cannot compute."""
     title: str = ""
     """What is said of it, in a few words; nothing of our own."""
+    accumulates: bool = False
+    """Whether its trainings are `Accumulating`, else `Sharded`."""
 
 
 def engine_of(name: str = "pellucid", device: str = "cpu", precision: str = "float32") -> Engine:
@@ -80,7 +107,7 @@ def engine_of(name: str = "pellucid", device: str = "cpu", precision: str = "flo
 
     there = Device(device, precision)
     training, evaluation = partial(plans.TrainingPlan, device=there), partial(plans.EvaluationPlan, device=there)
-    return Engine(training, evaluation, check, f"computed by {there}")
+    return Engine(training, evaluation, check, f"computed by {there}", accumulates=True)
 
 
 def words(

@@ -3,7 +3,8 @@
 `lowering` walks the layers, `patterns` holds the table of what runs natively and together, `lowered` says what a
 lowered pattern is, `folding` takes batch norm into the weights before it, `feed` brings batches in, `loss` and `update`
 end a step, `sub_batches` lets large maps go through a few pictures at a time, `work` joins consecutive native steps to
-programs, and `plans` puts it together; `memory` asks them what they take; `base` finds what nothing trained feeds.
+programs, and `plans` puts it together for a `task`; `memory` asks them what they take; `base` finds what nothing
+trained feeds.
 """
 
 from types import ModuleType as _Module
@@ -25,9 +26,9 @@ from pellucid.plan.plans import EvaluationPlan as EvaluationPlan
 from pellucid.plan.plans import FeaturePlan as FeaturePlan
 from pellucid.plan.plans import InferencePlan as InferencePlan
 from pellucid.plan.plans import TrainingPlan as TrainingPlan
-from pellucid.plan.plans import activated as activated
-from pellucid.plan.plans import expect_trainable as expect_trainable
 from pellucid.plan.predictor import Predictor as Predictor
+from pellucid.plan.task import EvaluationTask as EvaluationTask
+from pellucid.plan.task import TrainingTask as TrainingTask
 from pellucid.plan.update import penalty_loss as penalty_loss
 
 __all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid import ops
@@ -102,13 +104,14 @@ def accuracy_kind(joint_activation: str | None, targets: Array) -> str | None:
     return "binary" if joint_activation == "sigmoid" else None
 
 
-def hits_of(accuracy: str | None, logits: Array, targets: Array) -> float:
-    """Right answers in a batch; a picture with several binary outputs counts by the share that is right."""
+def hits_of(accuracy: str | None, logits: Any, targets: Any) -> Any:
+    """Right answers in a batch, of arrays or of another engine's tensors; a picture with several counts by the share
+    that is right."""
     if accuracy is None:
         return 0.0
     if accuracy == "categorical":
-        labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
-        hits = logits.argmax(axis=-1) == labels
-        return float(hits.reshape(len(hits), -1).mean(axis=1).sum())
-    right = (logits > 0) == (targets > 0.5)
-    return float(right.reshape(len(right), -1).mean(axis=1).sum())
+        right = logits.argmax(-1) == (targets if targets.ndim < logits.ndim else targets.argmax(-1))
+    else:
+        right = (logits > 0) == (targets > 0.5)
+    right = right.reshape(len(right), -1)
+    return right.sum() / right.shape[1]

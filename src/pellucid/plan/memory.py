@@ -16,6 +16,7 @@ from pellucid.losses import Loss
 from pellucid.optimizers import Optimizer
 from pellucid.plan.feed import Feed
 from pellucid.plan.plans import InferencePlan, TrainingPlan
+from pellucid.plan.task import TrainingTask
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,7 @@ def training_memory(
     label = np.zeros((1, *pixels), np.uint8 if pixels else np.int32)
     feed = Feed(picture, label, None, capacity=capacity, picture=graph.input_shape, scale=ones, offset=zeros)
     slots = optimizer.slots(parameters.gradients.size)
-    plan = TrainingPlan(
-        graph,
-        parameters,
-        loss=loss,
-        optimizer=optimizer,
-        slots=slots,
-        feed=feed,
-        seed=0,
-        accuracy="categorical",
-    )
+    plan = TrainingPlan(TrainingTask(graph, parameters, loss, feed, "categorical", optimizer, slots, seed=0))
     workspace = plan.workspace_bytes
     return Memory(
         parameters.vector.nbytes,

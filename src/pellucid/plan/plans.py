@@ -7,26 +7,24 @@ from functools import partial
 
 import numpy as np
 
-from pellucid import ops
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.store import each_once
 from pellucid.layers.traits import Nonlinearity
-from pellucid.losses import Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
-from pellucid.optimizers import Optimizer
 from pellucid.plan.base import frozen_nodes
 from pellucid.plan.buckets import Buckets
-from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP, new_totals
+from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed, Scaled
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.lowering import added_up, backward_work, convolves_directly, lower, strip_head
+from pellucid.plan.lowering import added_up, backward_work, convolves_directly, lower
 from pellucid.plan.sub_batches import area_bytes, lower_in_use, whole
+from pellucid.plan.task import EvaluationTask, TrainingTask
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Work, WorkSequence, for_no_batch
 
@@ -115,36 +113,24 @@ class InferencePlan(_Worked):
 class _Judged:
     """What ends in a loss: what the network answers for the pictures of the last run."""
 
+    _task: EvaluationTask
     _logits: Array
-    _joint: str | None
 
     def answers(self, n: int) -> Array:
-        """As `predict` gives them: with the final softmax or sigmoid that the loss computes itself; a new array where
-        there is such a one."""
-        return activated(self._logits[:n], self._joint)
-
-
-def activated(logits: Array, joint: str | None) -> Array:
-    """With the final softmax or sigmoid of that name; the logits themselves for None."""
-    if joint is None:
-        return logits
-    return ops.softmax(logits) if joint == "softmax" else ops.activation(logits, joint)
+        """As `predict` gives them."""
+        return self._task.answers(self._logits[:n])
 
 
 class EvaluationPlan(_Judged):
     """Loss and right answers over a feed, without gradients."""
 
-    def __init__(
-        self, graph: Graph, parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
-    ) -> None:
-        self.feed = feed
-        body = strip_head(graph, loss.joint_activation)
-        self._joint = None if body is graph else loss.joint_activation
-        used = lower_in_use(body, feed.inputs, partial(_context, graph, parameters, feed.capacity))
+    def __init__(self, task: EvaluationTask) -> None:
+        self._task, self.feed, self.totals = task, task.feed, task.new_totals()
+        feed, body = task.feed, task.body
+        used = lower_in_use(body, feed.inputs, partial(_context, task.graph, task.parameters, feed.capacity))
         self._context = used.context
         self._logits = used.values[body.output]
-        self.totals = new_totals(feed.targets, self._logits.shape)
-        judge = loss_work(self._context, loss, self._logits, feed, self.totals, accuracy=accuracy)
+        judge = loss_work(self._context, task.loss, self._logits, feed, self.totals, accuracy=task.accuracy)
         self._work = WorkSequence([*feed.work(), *used.work, *judge], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
@@ -186,33 +172,13 @@ class TrainingPlan(_Worked, _Judged):
     What nothing trained feeds (see `base`) runs as in use, in buffers of its own, and has no way back.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        parameters: FlatParameters,
-        *,
-        loss: Loss,
-        optimizer: Optimizer,
-        slots: dict[str, Array],
-        feed: Feed,
-        seed: int,
-        accuracy: str | None,
-        begun: int = 0,
-        batch_size: int | None = None,
-    ) -> None:
-        """begun: the step at which the optimizer's moments were zeros.
-
-        batch_size: the feed holds a shard of a batch, which is as large as this: a step is `compute` for each shard,
-        and `update`. None: the whole batch, and a step is `run`.
-        """
-        self.begun, self._layers = begun, graph.layers
-        expect_trainable(parameters)
-        self.feed, self.parameters = feed, parameters
-        self.control = np.zeros(3)
+    def __init__(self, task: TrainingTask) -> None:
+        """With a batch_size a step is `compute` for each shard, and `update`; without, it is `run`."""
+        self._task, self.begun, self.feed, self.parameters = task, task.begun, task.feed, task.parameters
+        graph, feed, parameters, body, size = task.graph, task.feed, task.parameters, task.body, task.batch_size
+        self.control, self.totals = np.zeros(3), task.new_totals()
         self._context = _context(graph, parameters, feed.capacity, 0, training=True)
-        self._context.counter[0] = seed
-        body = strip_head(graph, loss.joint_activation)
-        self._joint = None if body is graph else loss.joint_activation
+        self._context.counter[0] = task.seed
         frozen = frozen_nodes(body)
         rest = [number for number in range(len(body.nodes)) if number not in frozen]
         self._frozen, self._version = [body.nodes[number].layer for number in frozen], -1
@@ -220,23 +186,22 @@ class TrainingPlan(_Worked, _Judged):
         base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
         lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
         logits = self._logits = lowered[body.output].y
-        self.totals = new_totals(feed.targets, logits.shape)
         gradient = self._context.buffer(logits.shape)
-        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
+        judge = loss_work(self._context, task.loss, logits, feed, self.totals, gradient, accuracy=task.accuracy)
         self._buckets = Buckets(parameters)
         self.tell: Callable[[], object] = _nobody
-        waits = batch_size is None or bool(self._context.rescale)  # which changes gradients in the end
+        waits = size is None or bool(self._context.rescale)  # which changes gradients in the end
         back = backward_work(self._context, body, lowered, gradient, None if waits else self._telling)
         update = update_work(
             graph.layers,
             parameters,
-            optimizer,
-            slots,
+            task.optimizer,
+            task.slots,
             self.control,
             self.totals[:3],
-            capacity=batch_size or feed.capacity,
+            capacity=size or feed.capacity,
         )
-        self._update = None if batch_size is None else WorkSequence(update)
+        self._update = None if size is None else WorkSequence(update)
         self._work = WorkSequence(
             [
                 *feed.work(),
@@ -248,7 +213,7 @@ class TrainingPlan(_Worked, _Judged):
                 *for_no_batch(self._context.rescale),
                 *added_up(self._context),
                 *self._context.finish,
-                *(update if batch_size is None else ()),
+                *(update if size is None else ()),
             ],
             prepare=self._base.prepare,
         )
@@ -286,7 +251,9 @@ class TrainingPlan(_Worked, _Judged):
     @property
     def statistics(self) -> list[tuple[Layer, str]]:
         """The state of layers that a step changes, such as running means, each as `layer.state[name]`."""
-        changed = (layer for layer in each_once(self._layers) if layer.trainable and layer not in self._frozen)
+        changed = (
+            layer for layer in each_once(self._task.graph.layers) if layer.trainable and layer not in self._frozen
+        )
         return [(layer, name) for layer in changed for name in layer.state]
 
     def _control(self, step: int, learning_rate: float) -> None:
@@ -337,12 +304,6 @@ class TrainingPlan(_Worked, _Judged):
         """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
         buffers = self.feed.num_bytes + self._base.num_bytes + self._context.num_bytes
         return buffers + self._work.workspace_bytes
-
-
-def expect_trainable(parameters: FlatParameters) -> None:
-    """Errors: ConfigError where no parameter is trained."""
-    if not parameters.gradients.size:
-        raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
 
 
 def _nobody() -> None:

@@ -39,6 +39,9 @@ class Processes(Protocol):
     def share(self, data: bytes) -> bytes:
         """What rank 0 gave."""
 
+    def together(self, work: Callable[[], object]) -> None:
+        """Do work in which PyTorch sums over the processes."""
+
 
 @dataclass(frozen=True)
 class Alone:
@@ -58,6 +61,10 @@ class Alone:
     def share(self, data: bytes) -> bytes:
         """Its own."""
         return data
+
+    def together(self, work: Callable[[], object]) -> None:
+        """Do it."""
+        work()
 
 
 class Parts(Protocol):
@@ -82,8 +89,9 @@ class Shards:
     last: int = 1
 
     @classmethod
-    def of(cls, count: int, processes: Processes) -> Shards:
-        """Those of one process. As many as the largest power of two take some; others wait.
+    def of(cls, count: int, processes: Processes, *, in_tree: bool = True) -> Shards:
+        """Those of one process. As many as the largest power of two take some; others wait. Where they need not be
+        added in a tree, all take some.
 
         Errors: ConfigError for more processes than shards.
         """
@@ -92,7 +100,7 @@ class Shards:
                 f"shards={count}: {processes.world} processes train together, and each takes a shard of every batch at "
                 f"least; give shards={1 << (processes.world - 1).bit_length()}"
             )
-        active = num_active(processes.world)
+        active = num_active(processes.world) if in_tree else processes.world
         rank = min(processes.rank, active)  # those behind have none
         return cls(count, rank * count // active, min(rank + 1, active) * count // active)
 

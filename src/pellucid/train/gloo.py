@@ -164,12 +164,18 @@ class Gloo:
             self._room = np.empty(like.nbytes, np.uint8)
         return self._room[: like.nbytes].view(like.dtype)
 
-    def _exchange(self, work: Callable[[], object]) -> None:
-        """Errors: BackendError where another process has ended."""
+    def together(self, work: Callable[[], object]) -> None:
+        """Do work in which PyTorch sums over the processes. Errors: BackendError where another one has ended."""
+        self._exchange(work, computes=True)
+
+    def _exchange(self, work: Callable[[], object], *, computes: bool = False) -> None:
+        """computes: errors may come of something else, too. Errors: BackendError where another process has ended."""
         self._num_begun += 1
         try:
             work()
         except RuntimeError as error:
+            if computes and not isinstance(error, self._distributed.DistError) and "gloo" not in str(error):
+                raise
             why = re.sub(r"\[[^]]*/[^]]*] ", "", str(error)).partition(". ")[0].strip()[:200]
             raise BackendError(
                 f"{self._name}: another process has ended or cannot be reached ({why}); what it said says why, and "

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.engines import Judging
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
-from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
+from pellucid.plan import EvaluationPlan, EvaluationTask, accuracy_kind, penalty_loss
 from pellucid.train.distributed import Parts, Processes, Shards, Turns
 from pellucid.train.examples import Examples
 from pellucid.train.feeding import feeder_of
@@ -28,7 +28,7 @@ def evaluate(
     graph: Graph | None = None,
     tell: Callable[[int, Array, dict[str, float]], object] | None = None,
     measuring: Measuring | None = None,
-    make: Callable[..., Judging] = EvaluationPlan,
+    make: Callable[[EvaluationTask], Judging] = EvaluationPlan,
     processes: Processes | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, over all examples; a classifier's accuracy, and of one of
@@ -44,9 +44,8 @@ def evaluate(
     feeder = feeder_of(examples, batch_size, parts=turns)
     feed = feeder.make_feed(model)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
-    plan = make(
-        model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
-    )
+    graph = model.graph if graph is None else graph
+    plan = make(EvaluationTask(graph, model.parameters, model.loss, feed, accuracy))
     done = 0
     measuring = measuring or Measuring(model, accuracy)
     measuring.begin()

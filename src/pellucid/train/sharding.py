@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from pellucid.engines import Training
+from pellucid.engines import Accumulating, Sharded, Training
 from pellucid.ops.geometry import Array
 from pellucid.plan import LOSS
 from pellucid.train.distributed import Processes, Shards, Tree
@@ -35,10 +35,11 @@ def in_shards(
 
     A batch's gradient is the mean over its pictures, as without shards; running statistics are those that each shard
     would leave, averaged likewise. The optimizer then takes its step in every process. wants_stop: asked once a step.
+    A plan that adds up by itself does, with bits of its own; see `engines.Accumulating`.
     Errors: Diverged, in all processes, with the parameters as before the step.
     """
     optimizer, sizes = state.optimizer, feeder.batches(plan.feed, state)
-    with closing(Summing(plan, shards, processes)) as summing:
+    with closing(summing_of(plan, shards, processes)) as summing:
         for batch in range(state.batch, len(feeder)):
             rate, n = model.optimizer.learning_rate_at(optimizer.step), feeder.size(batch)
             with stepping(model):
@@ -51,13 +52,44 @@ def in_shards(
             yield Steps(batch + 1, 1, n, rate, stop)
 
 
+def summing_of(plan: Training, shards: Shards, processes: Processes) -> Summing | Accumulated:
+    """What sums over the shards of this plan's batches."""
+    if isinstance(plan, Accumulating):
+        return Accumulated(plan, shards, processes)
+    return Summing(plan, shards, processes)
+
+
+class Accumulated:
+    """As `Summing`, where the plan adds up gradients and running statistics: but totals, in float64."""
+
+    def __init__(self, plan: Accumulating, shards: Shards, processes: Processes) -> None:
+        self._plan, self._shards, self._processes = plan, shards, processes
+
+    def close(self) -> None:
+        """No more batches."""
+
+    def compute(self, pieces: list[int], sizes: Iterator[int], n: int, step: int, stop: bool) -> bool:
+        """As `Summing.compute`."""
+        plan, first = self._plan, step * self._shards.count + self._shards.first
+        before = plan.totals.copy()
+        try:
+            plan.totals[...] = 0
+            self._processes.together(lambda: plan.accumulate(pieces, sizes, n=n, key=first))
+            numbers = np.append(plan.totals, float(stop))
+            self._processes.reduce(numbers)
+            before += numbers[:-STOP]
+            return bool(numbers[-STOP])
+        finally:
+            plan.totals[...] = before
+
+
 class Summing:
     """Sums over the shards of a batch: of gradients in float32, of totals and running statistics in float64.
 
     To other machines gradients go part by part, by a thread, while the way back of the last shard goes on.
     """
 
-    def __init__(self, plan: Training, shards: Shards, processes: Processes) -> None:
+    def __init__(self, plan: Sharded, shards: Shards, processes: Processes) -> None:
         self._plan, self._shards, self._processes = plan, shards, processes
         self._trees = [Tree(stop - start, np.float32) for start, stop in plan.buckets]
         statistics = sum(layer.state[name].size for layer, name in plan.statistics)

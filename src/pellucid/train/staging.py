@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.engines import Training, engine_of
 from pellucid.layers.graph import Graph
-from pellucid.plan import Feed, TrainingPlan, accuracy_kind, split_base
+from pellucid.plan import Feed, TrainingPlan, TrainingTask, accuracy_kind, split_base
 from pellucid.train.config import TrainConfig
 from pellucid.train.distributed import Alone, Processes, Shards
 from pellucid.train.events import Event, FeaturesNotKept
@@ -32,7 +32,7 @@ def training_plan(
     graph: Graph | None = None,
     begun: int = 0,
     batch_size: int | None = None,
-    make: Callable[..., Any] = TrainingPlan,
+    make: Callable[[TrainingTask], Any] = TrainingPlan,
 ) -> Any:
     """The step that a compiled model takes; makes the optimizer's slots where they are missing.
 
@@ -41,18 +41,9 @@ def training_plan(
     another engine.
     """
     model.prepare_slots()
-    return make(
-        model.graph if graph is None else graph,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.optimizer_state.slots,
-        feed=feed,
-        seed=seed,
-        accuracy=accuracy,
-        begun=begun,
-        **({} if batch_size is None else {"batch_size": batch_size}),
-    )
+    graph, slots = model.graph if graph is None else graph, model.optimizer_state.slots
+    last = model.optimizer, slots, seed, begun, batch_size
+    return make(TrainingTask(graph, model.parameters, model.loss, feed, accuracy, *last))
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ class Staging:
         self.engine = engine_of(self.config.engine, self.config.device, self.config.precision)
         self._base: object = None
         self._begun = 0
-        self.shards = Shards.of(self.config.shards, self.processes)
+        self.shards = Shards.of(self.config.shards, self.processes, in_tree=not self.engine.accumulates)
         self._enter(self._everything(self.augment))
 
     def make_plan(self) -> Training:

@@ -25,13 +25,21 @@ class Device:
             raise ConfigError(f"device={name!r}: PyTorch {torch.__version__} finds none here; there is {others}")
         if (name, precision) == ("mps", "float64"):
             raise ConfigError("device='mps', precision='float64': such a device has no float64; take device='cpu'")
-        # of several processes on one machine each has a GPU, as torchrun numbers them
-        number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count() if name == "cuda" else None
+        local, beside = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        gpus = torch.cuda.device_count() if name == "cuda" else 1
+        if name != "cpu" and beside > gpus:
+            raise ConfigError(
+                f"device={name!r}: {beside} processes on this machine, and each takes a GPU of its own, of which there "
+                f"{'is 1' if gpus == 1 else f'are {gpus}'}; give torchrun --nproc-per-node {gpus}"
+            )
+        number = local if name == "cuda" else None
         self.torch, self._precision = torch.device(name, number), getattr(torch, precision)
         self.dtype = torch.float64 if precision == "float64" else torch.float32
         """Of weights, moments and losses."""
         self.records = name == "cuda"
         """Whether steps may be recorded, see `replay`."""
+        self.backend = "nccl" if name == "cuda" else "gloo"
+        """What sums over processes, by PyTorch's name."""
         self.copies = name != "cpu"
         """Whether what is sent is a copy, and the array free again."""
         self.control = torch.float32 if name == "mps" else torch.float64

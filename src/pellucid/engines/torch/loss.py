@@ -24,10 +24,11 @@ from pellucid.ops.geometry import Array
 
 @dataclass
 class Judged:
-    """What a batch came to. losses: of each picture; begin: starts the way back, of the mean of weights * losses."""
+    """What a batch came to. losses: of each picture; back: goes the way back, of a share of the mean of weights *
+    losses."""
 
     losses: Tensor
-    begin: Callable[[], None]
+    back: Callable[[float], None]
 
 
 def cross_entropy(loss: CategoricalCrossentropy, logits: Tensor, targets: Tensor, classes: Tensor | None) -> Tensor:
@@ -89,7 +90,7 @@ def judge(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, 
         return _on_host(loss, outputs, targets, weights, classes)
     losses = formula(loss, outputs, targets, classes)
     mean = (losses if weights is None else losses * weights).sum() / count
-    return Judged(losses.detach(), mean.backward)
+    return Judged(losses.detach(), lambda share: (mean * share).backward())
 
 
 def _on_host(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, classes: Tensor | None) -> Judged:
@@ -100,19 +101,9 @@ def _on_host(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | Non
     losses, gradient = (
         torch.as_tensor(each, dtype=outputs.dtype, device=outputs.device) for each in (losses, gradient)
     )
-    return Judged(losses, lambda: outputs.backward(gradient))
+    return Judged(losses, lambda share: outputs.backward(gradient * share))
 
 
 def stays_on_device(loss: Loss) -> bool:
     """Whether it is computed there."""
     return type(loss) in FORMULAS
-
-
-def hits_of(accuracy: str | None, outputs: Tensor, targets: Tensor) -> Tensor | None:
-    """Right answers in a batch, as `plan.loss` counts them."""
-    if accuracy is None:
-        return None
-    if accuracy == "categorical":
-        labels = targets.argmax(-1) if targets.is_floating_point() else targets
-        return _mean((outputs.argmax(-1) == labels).float()).sum()
-    return _mean(((outputs > 0) == (targets > 0.5)).float()).sum()

@@ -67,12 +67,12 @@ class _Drawn(torch.autograd.Function):
         pictures = np.ascontiguousarray(x.detach().movedim(1, -1).float().cpu().numpy())
         y, ctx.cache = layer.forward(pictures, training=True, key=key)
         ctx.layer = layer
-        return _first(torch.from_numpy(y)).to(x.device, x.dtype)
+        return first(torch.from_numpy(y)).to(x.device, x.dtype)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
         given = np.ascontiguousarray(dy.movedim(1, -1).float().cpu().numpy())
-        return _first(torch.from_numpy(ctx.layer.backward_input(given, ctx.cache))).to(dy.device, dy.dtype), None, None
+        return first(torch.from_numpy(ctx.layer.backward_input(given, ctx.cache))).to(dy.device, dy.dtype), None, None
 
 
 class _Modules:
@@ -174,6 +174,17 @@ class Network(nn.Module):
             norm.apply_state()
 
     @property
+    def passed(self) -> list[Tensor]:
+        """What the running numbers are after the last pass, of each batch norm that changes them its two."""
+        return [tensor for norm in self._norms for tensor in norm._passed or ()]
+
+    @passed.setter
+    def passed(self, tensors: Sequence[Tensor]) -> None:
+        changing = [norm for norm in self._norms if norm._passed is not None]
+        for norm, mean, variance in zip(changing, tensors[::2], tensors[1::2], strict=True):
+            norm._passed = mean, variance
+
+    @property
     def entries(self) -> Sequence[Entry]:
         """The arrays of the layers, by their keys in the state dict."""
         return self._entries
@@ -201,6 +212,6 @@ def tensor_of(array: Array) -> Tensor:
     return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
 
 
-def _first(pictures: Tensor) -> Tensor:
+def first(pictures: Tensor) -> Tensor:
     """Channels first, in the memory as they are: a view."""
     return pictures.movedim(-1, 1) if pictures.ndim > 2 else pictures

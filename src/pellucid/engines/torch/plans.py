@@ -5,47 +5,42 @@ Pictures are gathered, augmented and scaled by our own native steps, on the host
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid import ops
 from pellucid.engines.torch.device import Device
-from pellucid.engines.torch.loss import hits_of, judge, stays_on_device
-from pellucid.engines.torch.network import Network
+from pellucid.engines.torch.loss import judge, stays_on_device
+from pellucid.engines.torch.network import Network, first
 from pellucid.engines.torch.replay import Replayed
+from pellucid.engines.torch.shards import Shards
 from pellucid.engines.torch.update import Update
 from pellucid.engines.torch.weights import Weights
-from pellucid.layers import Layer
-from pellucid.layers.graph import Graph
-from pellucid.layers.parameters import FlatParameters
-from pellucid.losses import Loss
+from pellucid.errors import ConfigError
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.loss import count_classes
-from pellucid.optimizers import Optimizer
-from pellucid.plan import COUNT, HITS, LOSS, Feed, activated, counts_of, expect_trainable, new_totals, strip_head
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationTask, TrainingTask, counts_of
+from pellucid.plan.loss import hits_of
 from pellucid.plan.work import WorkSequence
 
 
 class _Batches:
     """The batches of a feed on a device, and what is made of them."""
 
-    def __init__(self, graph: Graph, loss: Loss, feed: Feed, accuracy: str | None, device: Device) -> None:
-        body = strip_head(graph, loss.joint_activation)
-        self.feed, self._device, self._loss, self._accuracy = feed, device, loss, accuracy
-        self._joint = None if body is graph else loss.joint_activation
-        self._network = device.place(Network(body))
-        self._gather = WorkSequence(feed.work())
-        self.totals = new_totals(feed.targets, body.output_shape if body.nodes else graph.input_shape)
-        self._classes = None if feed.class_weights is None else device.send(feed.class_weights)
+    def __init__(self, task: EvaluationTask, device: Device) -> None:
+        self._task, self.feed, self.totals, self._device = task, task.feed, task.new_totals(), device
+        self._network = device.place(Network(task.body))
+        self._gather = WorkSequence(task.feed.work())
+        self._classes = None if task.feed.class_weights is None else device.send(task.feed.class_weights)
         self._outputs: Tensor = torch.empty(0)
 
     def answers(self, n: int) -> Array:
-        """As `predict` gives them: with the final softmax or sigmoid that the loss computes itself."""
-        return activated(self._outputs[:n].cpu().numpy(), self._joint)
+        """As `predict` gives them."""
+        return self._task.answers(self._outputs[:n].cpu().numpy())
 
     def _inputs(self, n: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """The next n pictures with their targets and weights."""
@@ -53,19 +48,18 @@ class _Batches:
         feed, send = self.feed, self._device.send
         weights = None if feed.weights is None else send(feed.weights[:n])
         pictures = send(feed.inputs[:n])
-        return pictures.movedim(-1, 1) if pictures.ndim > 2 else pictures, send(feed.targets[:n]), weights
+        return first(pictures), send(feed.targets[:n]), weights
 
-    def _run(self, pictures: Tensor) -> Tensor:
-        """What the network gives. Shapes: channels last."""
+    def _run(self, pictures: Tensor, module: nn.Module | None = None) -> Tensor:
+        """What the network gives, or a module around it. Shapes: channels last."""
         with self._device.precision():
-            outputs = self._network(pictures)
+            outputs = (module or self._network)(pictures)
         return (outputs.movedim(1, -1) if outputs.ndim > 2 else outputs).to(self._device.dtype)
 
     def _sums(self, losses: Tensor, weights: Tensor | None, outputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Sums of losses and of right answers."""
         total = (losses if weights is None else losses * weights).sum()
-        hits = total.new_zeros(()) if self._masks else hits_of(self._accuracy, outputs, targets)
-        return [total, total.new_zeros(()) if hits is None else hits]
+        return [total, total.new_zeros(()) + (0 if self._masks else hits_of(self._task.accuracy, outputs, targets))]
 
     @property
     def _masks(self) -> bool:
@@ -85,17 +79,8 @@ class _Batches:
 class EvaluationPlan(_Batches):
     """As `plan.EvaluationPlan`."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        parameters: FlatParameters,
-        *,
-        loss: Loss,
-        feed: Feed,
-        accuracy: str | None,
-        device: Device,
-    ) -> None:
-        super().__init__(graph, loss, feed, accuracy, device)
+    def __init__(self, task: EvaluationTask, device: Device) -> None:
+        super().__init__(task, device)
         self._network.eval()
 
     @torch.no_grad()
@@ -103,7 +88,7 @@ class EvaluationPlan(_Batches):
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation."""
         pictures, targets, weights = self._inputs(n)
         outputs = self._run(pictures)
-        found = judge(self._loss, outputs, targets, weights, self._classes)
+        found = judge(self._task.loss, outputs, targets, weights, self._classes)
         self._outputs = outputs
         loss, hits = torch.stack(self._sums(found.losses, weights, outputs, targets)).tolist()
         self._count(loss, hits, targets)
@@ -117,29 +102,12 @@ class TrainingPlan(_Batches):
 
     runs_alone = True
 
-    def __init__(
-        self,
-        graph: Graph,
-        parameters: FlatParameters,
-        *,
-        loss: Loss,
-        optimizer: Optimizer,
-        slots: dict[str, Array],
-        feed: Feed,
-        seed: int,
-        accuracy: str | None,
-        begun: int = 0,
-        batch_size: int | None = None,
-        device: Device,
-    ) -> None:
-        expect_trainable(parameters)
-        super().__init__(graph, loss, feed, accuracy, device)
-        self.parameters, self.begun, self._seed = parameters, begun, seed
-        self.buckets = [(0, parameters.gradients.size)]
-        self.tell: Callable[[], object] = lambda: None
-        self._weights = Weights(self._network, parameters, slots)
-        self._update = Update(graph.layers, self._weights, optimizer)
-        self._ahead, self._sharded = False, batch_size is not None
+    def __init__(self, task: TrainingTask, device: Device) -> None:
+        super().__init__(task, device)
+        self.parameters, self.begun, self._seed = task.parameters, task.begun, task.seed
+        self._weights = Weights(self._network, task.parameters, task.slots)
+        self._update = Update(task.graph.layers, self._weights, task.optimizer)
+        self._ahead, self._shards = False, None if task.batch_size is None else Shards(self._network, device)
         self._network.train()
         self._network.defer_state()
         self._control = torch.zeros(2, dtype=device.control, device=device.torch)
@@ -150,7 +118,7 @@ class TrainingPlan(_Batches):
         self._recordable = (
             device.records
             and not self._network.draws_on_host
-            and stays_on_device(loss)
+            and stays_on_device(task.loss)
             and self._update.stays_on_device
         )
 
@@ -180,30 +148,43 @@ class TrainingPlan(_Batches):
             change(rate, number)
         return True
 
-    def compute(self, n: int, *, key: int) -> bool:
-        """As `plan.TrainingPlan`: a shard's gradients and statistics, from the layers' to the layers'."""
-        self._begin(key)
-        self._weights.take_state()
-        (pictures, targets, weights) = self._inputs(n)
-        self._outputs, sums = self._there_and_back(pictures, targets, weights)
-        loss, hits, _ = sums.tolist()
+    def accumulate(self, pieces: Sequence[int], bring: Iterator[int], *, n: int, key: int) -> None:
+        """As `engines.Accumulating`."""
+        if self._shards is None:
+            raise ConfigError("this plan takes whole batches: run it step by step")
+        shards, last = self._shards, len(pieces) - 1
+        self._weights.gradients.zero_()
+        for number, size in enumerate(pieces):
+            self._begin(key + number)
+            with shards.summing(number == last):
+                if size:
+                    self._shard(next(bring), size / n, shards)
+                elif number == last and shards.many:
+                    self._nothing(shards)
+        shards.end()
+
+    def _shard(self, size: int, share: float, shards: Shards) -> None:
+        """Gradients and running numbers of pictures that are a share of the batch."""
+        pictures, targets, weights = self._inputs(size)
+        outputs = self._run(pictures, shards.module)
+        found = judge(self._task.loss, outputs, targets, weights, self._classes)
+        found.back(share * shards.factor)
+        self._outputs = outputs.detach()
+        loss, hits = torch.stack(self._sums(found.losses, weights, self._outputs, targets)).tolist()
         self._count(loss, hits, targets)
-        self._network.apply_state()
-        self._weights.give_gradients()
-        self._weights.give_state()
-        return bool(np.isfinite(loss))
+        shards.add_state(share)
+
+    def _nothing(self, shards: Shards) -> None:
+        """No gradients, for the sum over processes: of a black picture that does not count."""
+        picture = self._device.send(np.zeros((1, *self.feed.inputs.shape[1:]), np.float32))
+        outputs = self._run(first(picture), shards.module)
+        outputs.backward(torch.zeros_like(outputs))
+        shards.add_state(0.0)
 
     def update(self, n: int, *, step: int, learning_rate: float) -> None:
-        """As `plan.TrainingPlan`: by the gradients that the model's vector has."""
-        self._weights.take_gradients()
-        self._weights.take_state()
+        """As `plan.TrainingPlan`: by the gradients on the device."""
         self.totals[LOSS] += n * float(self._update.penalise(self._control.new_zeros(())))
-        self._update(learning_rate, step + 1 - self.begun)
-
-    @property
-    def statistics(self) -> list[tuple[Layer, str]]:
-        """As `plan.TrainingPlan`."""
-        return self._weights.statistics
+        self._change(learning_rate, step + 1 - self.begun)
 
     def _begin(self, key: int) -> None:
         """Take what the layers have, unless the device is ahead of them; draw by this number."""
@@ -218,11 +199,10 @@ class TrainingPlan(_Batches):
         """Gradients, with those of the penalties; (outputs, sums of losses and right answers, and the penalty)."""
         self._weights.gradients.zero_()
         outputs = self._run(pictures)
-        found = judge(self._loss, outputs, targets, weights, self._classes)
-        found.begin()
+        found = judge(self._task.loss, outputs, targets, weights, self._classes)
+        found.back(1.0)
         seen = outputs.detach()
-        none = seen.new_zeros(())
-        penalty = none if self._sharded else self._update.penalise(none)
+        penalty = self._update.penalise(seen.new_zeros(()))
         return seen, torch.stack([*self._sums(found.losses, weights, seen, targets), penalty])
 
     def _change(self, learning_rate: Any, step: Any) -> None:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from pellucid.engines.torch.network import Network, tensor_of
 from pellucid.engines.torch.state import Entry
-from pellucid.layers import Layer
 from pellucid.layers.parameters import ALIGNMENT, FlatParameters, Segment
 from pellucid.ops.geometry import Array
 
@@ -80,43 +79,18 @@ class Weights:
                 self._write(place, self.vector, self.parameters.view(place.segment))
                 for name, vector in self.moments.items():
                     self._write(place, vector, self.parameters.slot(self._slots[name], place.segment))
-            self.take_state()
-
-    def take_state(self) -> None:
-        """Copy running statistics, and what is not trained."""
-        for entry, tensor in self._others:
-            tensor.data.copy_(tensor_of(entry.layout.write(entry.array)))
-
-    def take_gradients(self) -> None:
-        """Copy the gradients."""
-        for place in self.places:
-            self._write(place, self.gradients, self.parameters.gradient(place.segment))
+            for entry, tensor in self._others:  # running statistics, and what is not trained
+                tensor.data.copy_(tensor_of(entry.layout.write(entry.array)))
 
     def give(self) -> None:
         """Copy it back, with the last gradients."""
-        self.give_gradients()
-        vector = self.vector.cpu()
+        vector, gradients = self.vector.cpu(), self.gradients.cpu()
         moments = {name: moment.cpu() for name, moment in self.moments.items()}
         for place in self.places:
             _read(place, vector, self.parameters.view(place.segment))
+            _read(place, gradients, self.parameters.gradient(place.segment))
             for name, moment in moments.items():
                 _read(place, moment, self.parameters.slot(self._slots[name], place.segment))
-        self.give_state()
-
-    def give_gradients(self) -> None:
-        """Copy the gradients back."""
-        gradients = self.gradients.cpu()
-        for place in self.places:
-            _read(place, gradients, self.parameters.gradient(place.segment))
-
-    @property
-    def statistics(self) -> list[tuple[Layer, str]]:
-        """The state of layers that a step changes."""
-        entries = (entry for entry, _ in self._others if entry.layer.trainable)
-        return [(entry.layer, entry.name) for entry in entries if entry.name in entry.layer.state]
-
-    def give_state(self) -> None:
-        """Copy running statistics back."""
         for entry, tensor in self._others:
             if entry.name in entry.layer.state:
                 entry.layer.state[entry.name][...] = entry.layout.read(tensor.cpu().numpy())
