@@ -186,7 +186,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         optimizer = copy.deepcopy(optimizers.get(self.optimizer))
         if self.learning_rate is not None and isinstance(self.optimizer, str):
             optimizer.learning_rate = self.learning_rate
-        model.compile(optimizer, "binary_crossentropy" if model.output_shape == (1,) else "categorical_crossentropy")
+        model.compile(
+            optimizer, "binary_crossentropy" if model.graph.output_shape == (1,) else "categorical_crossentropy"
+        )
         model.seed = seed
         return model
 

@@ -161,19 +161,19 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
     Errors: ConfigError for another number of classes where the last layer with weights does not make these.
     """
     configs = [{**config, "trainable": True} for config in layer_types.configs_of(source.layers)]
-    if classes is not None and source.output_shape[-1] != classes:
+    if classes is not None and source.graph.output_shape[-1] != classes:
         last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
         outputs = {"dense": "units", "convolution": "filters"}.get(source.layers[last].role if last >= 0 else "")
-        if outputs is None or len(source.output_shape) not in (1, 3):
+        if outputs is None or len(source.graph.output_shape) not in (1, 3):
             kind = type(source.layers[last]).__name__ if source.layers else "nothing"
             raise ConfigError(
-                f"{source.name} ends in {kind}, not in a layer of classes, and has outputs {source.output_shape}; "
-                f"build a network for {classes} classes yourself and take_weights"
+                f"{source.name} ends in {kind}, not in a layer of classes, and has outputs "
+                f"{source.graph.output_shape}; build a network for {classes} classes yourself and take_weights"
             )
         named = {config["name"]: config for config in configs}
         named[configs[last].get("again", source.layers[last].name)][outputs] = classes
     made = layer_types.from_configs({k: v for k, v in config.items() if k != "input_shape"} for config in configs)
-    shape = source.input_shape if input_shape is None else input_shape
+    shape = source.graph.input_shape if input_shape is None else input_shape
     return assemble(shape, made, source.reads, source.name, outputs=source.graph.outputs, seed=seed)
 
 

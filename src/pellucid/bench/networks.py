@@ -135,8 +135,8 @@ def measure(job: Job) -> Measurement:
 
 def _training(model: Model, batch: int) -> tuple[Callable[[], object], TrainingPlan]:
     model.compile("adam", "categorical_crossentropy")
-    shape = model.input_shape
-    pictures, labels = _random(shape, model.output_shape[-1], batch)
+    shape = model.graph.input_shape
+    pictures, labels = _random(shape, model.graph.output_shape[-1], batch)
     scale, offset = model.preprocessing.scale_offset(shape[-1])
     feed = Feed(pictures, labels, None, capacity=batch, picture=shape, scale=scale, offset=offset)
     plan = training_plan(model, feed, seed=0, accuracy="categorical")
@@ -146,7 +146,7 @@ def _training(model: Model, batch: int) -> tuple[Callable[[], object], TrainingP
 
 def _inference(model: Model, batch: int) -> tuple[Callable[[], object], InferencePlan]:
     plan = InferencePlan(model.graph, model.parameters, capacity=batch)
-    pictures, _ = _random(model.input_shape, 1, batch)
+    pictures, _ = _random(model.graph.input_shape, 1, batch)
     plan.inputs[...] = pictures / np.float32(255)
     return lambda: plan.run(batch), plan
 

@@ -117,8 +117,8 @@ def import_file(
 
     def named(model: Model) -> Model:
         if names is not None:
-            if len(names) != model.output_shape[-1]:
-                raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
+            if len(names) != model.graph.output_shape[-1]:
+                raise ConfigError(f"{classes_file}: has {len(names)} names for {model.graph.output_shape[-1]} classes")
             model.class_names = names
         return model
 
@@ -182,15 +182,15 @@ def facts(model: Model) -> dict[str, Any]:
     return {
         "model": model.name,
         "parameters": model.count_params(),
-        "input_shape": list(model.input_shape),
-        "classes": model.output_shape[-1],
+        "input_shape": list(model.graph.input_shape),
+        "classes": model.graph.output_shape[-1],
         "preprocessing": model.preprocessing.to_config(),
     }
 
 
 def report_rows(report: Imported, model: Model, out: Path) -> list[list[str]]:
     """The report in lines."""
-    shape, fit = " x ".join(map(str, model.input_shape)), model.preprocessing
+    shape, fit = " x ".join(map(str, model.graph.input_shape)), model.preprocessing
     rows = [
         ["from", f"{report.file}: {report.form}, {report.arrays} arrays, {report.numbers:,} numbers"],
         ["SHA-256", report.sha256],
@@ -199,7 +199,7 @@ def report_rows(report: Imported, model: Model, out: Path) -> list[list[str]]:
         rows.append(["checked", f"it is the published file ({report.checked})"])
     rows += [["", text] for text in report.notes]
     rows += [
-        ["network", f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} classes"],
+        ["network", f"{model.name}, {model.count_params():,} parameters, {model.graph.output_shape[-1]} classes"],
         ["pictures", f"{shape}, {fit.resize}, {fit.in_words()} ({report.scaling})"],
         ["starts anew", ", ".join(report.fresh) or "nothing"],
         ["written", str(out)],

@@ -89,7 +89,7 @@ def evaluate(
     tell_left_out(dataset.skipped, known=data is None)
     guesses: list[Any] = []
     several = dataset.test.several
-    pixels = masks.Counts(dataset.test.labels, model.output_shape[-1]) if dataset.test.per_pixel else None
+    pixels = masks.Counts(dataset.test.labels, model.graph.output_shape[-1]) if dataset.test.per_pixel else None
     if model.compiled_config() is None:  # another program's network, whose file says nothing of a loss
         ends = model.layers[-1].nonlinearity
         model.compile(loss="binary_crossentropy" if ends is not None and ends.kind == "sigmoid" else None)
@@ -147,7 +147,7 @@ def judged_classes(model: Model, dataset: Dataset, guesses: list[Any]) -> dict[s
     from pellucid import metrics
 
     labels, names = dataset.test.labels, dataset.class_names
-    if model.output_shape != (len(names),) and (model.output_shape, len(names)) != ((1,), 2):
+    if model.graph.output_shape != (len(names),) and (model.graph.output_shape, len(names)) != ((1,), 2):
         return {}
     counts = np.bincount(labels, minlength=len(names))
     answers = np.concatenate(guesses)
@@ -172,7 +172,10 @@ def held_out_data(
     fit = model.preprocessing
     size, channels = fit.size, fit.channels
     if "data" not in model.trained_on:  # none of its own, whose size it has: any are fitted to it
-        size, channels = size or (model.input_shape[0], model.input_shape[1]), channels or model.input_shape[-1]
+        size, channels = (
+            size or (model.graph.input_shape[0], model.graph.input_shape[1]),
+            channels or model.graph.input_shape[-1],
+        )
     shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
     folder = find_folder(run)
     if labels:
@@ -289,7 +292,7 @@ def read_pictures(model: Model, files: list[Path]) -> tuple[list[Path], list[Any
     from pellucid.datasets import folder
 
     fit = model.preprocessing
-    height, width, channels = model.input_shape
+    height, width, channels = model.graph.input_shape
     read, pictures, reasons = [], [], []
     for file in files:
         try:

@@ -99,9 +99,9 @@ def answered(model: Model, run: Path | Inside, files: dict[Path, str], pictures:
 
     if not files:
         return []
-    folder, names = folder_of(run), class_names(model, max(model.output_shape[-1], 2))
+    folder, names = folder_of(run), class_names(model, max(model.graph.output_shape[-1], 2))
     make_folder(folder)
-    height, width, channels = model.input_shape
+    height, width, channels = model.graph.input_shape
     rule = fitting(model.preprocessing.size or (height, width), channels, model.preprocessing.resize)
     found = []
     for (file, stem), fitted, answer in zip(files.items(), pictures, masks_of(model, np.stack(pictures)), strict=True):

@@ -158,10 +158,10 @@ class RunSource(Source):
         return FittedFiles(tuple(files), self._read)
 
     def _read(self, image: Path) -> Array:
-        return read_picture(image, self._size(), self.model.input_shape[2], self.model.preprocessing.resize)
+        return read_picture(image, self._size(), self.model.graph.input_shape[2], self.model.preprocessing.resize)
 
     def _size(self) -> tuple[int, int]:
-        return self.model.preprocessing.size or (self.model.input_shape[0], self.model.input_shape[1])
+        return self.model.preprocessing.size or (self.model.graph.input_shape[0], self.model.graph.input_shape[1])
 
     def _from_file(self, image: Path) -> Array:
         fit, wanted = self.model.preprocessing, self._size()

@@ -35,7 +35,7 @@ def compare_scalings(
     blue_first: the model's first kernel was turned when it was imported, as SCALINGS["caffe"] asks for.
     Errors: ConfigError where the folder has another number of classes; DataError as datasets.load.
     """
-    height, width, channels = model.input_shape
+    height, width, channels = model.graph.input_shape
     recipes: dict[str, Scaling] = {}
     for name, recipe in SCALINGS.items():
         if recipe.fits(channels) and recipe not in recipes.values() and (channels == 3 or not recipe.blue_first):
@@ -54,10 +54,10 @@ def compare_scalings(
                     resize=fit.resize,
                     channels=channels,
                 )
-                if len(data.class_names) != max(model.output_shape[-1], 2):
+                if len(data.class_names) != max(model.graph.output_shape[-1], 2):
                     raise ConfigError(
-                        f"{folder} has {len(data.class_names)} classes, {model.name} tells {model.output_shape[-1]} "
-                        "apart; --classes-file says which they are"
+                        f"{folder} has {len(data.class_names)} classes, {model.name} tells "
+                        f"{model.graph.output_shape[-1]} apart; --classes-file says which they are"
                     )
                 read[fit.resize] = data.test
             split = read[fit.resize]

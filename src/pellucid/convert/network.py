@@ -39,10 +39,10 @@ class Read:
 def take_pixels(model: Model) -> list[str]:
     """Give a model pixels as they are, stretched to its size, as Keras's own readers of pictures do; and what is to be
     said of it: no such file tells what was done to pictures before, unless a layer does it."""
-    if len(model.input_shape) != 3:
+    if len(model.graph.input_shape) != 3:
         model.preprocessing = Preprocessing(scale=1.0)
         return []
-    height, width, channels = model.input_shape
+    height, width, channels = model.graph.input_shape
     known = channels if channels in (1, 3) else None
     model.preprocessing = Preprocessing(scale=1.0, size=(height, width), resize="stretch", channels=known)
     if any(node.layer.role == "rescaling" and INPUT in node.inputs for node in model.graph.nodes):

@@ -163,7 +163,7 @@ class Scaling:
 
         Errors: ConfigError where it was asked for and does not fit.
         """
-        *sizes, channels = model.input_shape
+        *sizes, channels = model.graph.input_shape
         if asked and not self.fits(channels):
             raise ConfigError(
                 f"{model.name} takes pictures of {channels} channels, the scaling has {self.preprocessing.in_words()}; "

@@ -127,9 +127,9 @@ def fill_from(
 ) -> Imported:
     """`import_weights` from a file that is open."""
     model.build()
-    pictures = len(model.input_shape) == 3
+    pictures = len(model.graph.input_shape) == 3
     if not pictures and scaling != "plain":  # which changes no number
-        raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
+        raise ConfigError(f"{model.name} takes {model.graph.input_shape}; weights are imported for pictures (H, W, C)")
     named, recipe = choose(scaling, source.framework, model.name)
     fit = recipe.fitted(model, asked=scaling is not None) if pictures else model.preprocessing
     known = PUBLISHED.get(source.path.name) or KERAS_PUBLISHED.get(source.path.name)
@@ -155,7 +155,7 @@ def fill_from(
             layer.set_weights([arrays[layer.name, name] for name in names])
     source.finish(model)
     model.preprocessing = fit
-    if known is not None and not fresh and model.output_shape == (len(imagenet_names()),):
+    if known is not None and not fresh and model.graph.output_shape == (len(imagenet_names()),):
         model.class_names = imagenet_names()
     model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
     notes = list(source.notes)

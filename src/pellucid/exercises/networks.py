@@ -105,7 +105,7 @@ def check_network(answer: Any, *, lang: str | None = None) -> Verdict:
         model = _network(*choice)
     except PellucidError as error:
         return Verdict(False, say["not built"].format(error=error))
-    units, last = model.output_shape[-1], chosen["activation"]
+    units, last = model.graph.output_shape[-1], chosen["activation"]
     if units != CLASSES:
         return Verdict(False, say["too few units"].format(units=units, classes=CLASSES))
     if last in ("relu", "sigmoid"):

@@ -70,7 +70,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     first = scaling_of(model)
     if first is not None:
         names[INPUT] = _free("rescaling", {layer.name for layer in model.layers})
-        parts.append(Part(names[INPUT], first, (), (source,), model.input_shape))
+        parts.append(Part(names[INPUT], first, (), (source,), model.graph.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
         if visit.number in inputs:
@@ -124,7 +124,9 @@ def _expect_same(before: Part, part: Part) -> None:
 def inputs_of(model: Model) -> dict[str, Shape]:
     """What goes in, by name, and its shape."""
     several = {part.name: part.target_shape for part in model.graph.parts.values()}
-    return several or {_free(model.input_name or INPUT_NAME, {layer.name for layer in model.layers}): model.input_shape}
+    return several or {
+        _free(model.input_name or INPUT_NAME, {layer.name for layer in model.layers}): model.graph.input_shape
+    }
 
 
 def _not_negative(layer: Layer) -> bool:
@@ -146,9 +148,9 @@ def _free(name: str, taken: set[str]) -> str:
 
 def scaling_of(model: Model) -> layers.Rescaling | None:
     """The layer that scales whole numbers as `predict` does; None for a network that takes floats as they are."""
-    if model.trained_on.get("range") or len(model.input_shape) != 3:
+    if model.trained_on.get("range") or len(model.graph.input_shape) != 3:
         return None
-    scale, offset = model.preprocessing.scale_offset(model.input_shape[-1])
+    scale, offset = model.preprocessing.scale_offset(model.graph.input_shape[-1])
     if (scale == 1).all() and not offset.any():
         return None
     return layers.Rescaling(_one_or_all(scale), _one_or_all(offset))

@@ -58,7 +58,7 @@ def files(model: Model, name: str) -> dict[str, bytes]:
 
 
 def _kind(model: Model) -> str:
-    floats = model.trained_on.get("range") or len(model.input_shape) != 3
+    floats = model.trained_on.get("range") or len(model.graph.input_shape) != 3
     return "float32" if floats else "uint8"
 
 
@@ -66,7 +66,7 @@ def _proto(onnx: Any, model: Model, kind: str) -> Any:
     helper, types = onnx.helper, onnx.TensorProto
     parts = model.graph.parts
     given = {number: (part.name, part.target_shape) for number, part in parts.items()}
-    given = given or {INPUT: (model.input_name or PICTURES, model.input_shape)}
+    given = given or {INPUT: (model.input_name or PICTURES, model.graph.input_shape)}
     values = {number: Value(name, shape, channels_last(len(shape))) for number, (name, shape) in given.items()}
     writer = Writer(values)
     if kind == "uint8":

@@ -60,7 +60,7 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
     parts = model.graph.parts.values()
     given = ", ".join(names[part] for part in parts) or "x"
     shapes = " and ".join(f"(N, {_sizes(_first(part.target_shape))})" for part in parts)
-    answers = "several outputs" if several else f"(N, {_sizes(_first(model.output_shape))})"
+    answers = "several outputs" if several else f"(N, {_sizes(_first(model.graph.output_shape))})"
     extra = [program for name, program in _classes().items() if any(f"= {name}(" in line for line in made)]
     classes = [f"CLASSES = {literal(model.class_names)}", ""] if model.class_names else []
     lines = [
@@ -77,7 +77,7 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
         "",
         *[line for each in extra for line in (*each.splitlines(), "", "")],
         f"class {title}(nn.Module):",
-        f'    """{shapes or f"(N, {_sizes(_first(model.input_shape))})"} as `scaled` gives them -> {answers}."""',
+        f'    """{shapes or f"(N, {_sizes(_first(model.graph.input_shape))})"} as `scaled` gives them -> {answers}."""',
         "",
         "    def __init__(self):",
         "        super().__init__()",
@@ -87,7 +87,7 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
         *(f"        {line}" for line in run),
         "",
         "",
-        *_scaling(model.preprocessing, model.input_shape),
+        *_scaling(model.preprocessing, model.graph.input_shape),
         "",
         "",
         'def load(weights=Path(__file__).with_suffix(".safetensors")):',

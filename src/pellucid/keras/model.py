@@ -13,14 +13,15 @@ import numpy as np
 import pellucid.model.model as ours
 from pellucid import layers
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.keras.composed import CallOf, called, dissolved
 from pellucid.keras.described import is_keras, network
+from pellucid.keras.ends import Ends
 from pellucid.keras.hearing import hearing
 from pellucid.keras.older import Older, renamed
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
-from pellucid.keras.tensor import KerasInput, Sizes, batch_of, tensor, traced
+from pellucid.keras.tensor import KerasInput, batch_of, tensor, traced
 from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
@@ -35,7 +36,7 @@ from pellucid.ops.geometry import whole
 from pellucid.train import History
 
 
-class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
+class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
     """A network as Keras makes one: `Model(inputs, outputs)`, or a class of one's own whose `call(x)` calls layers.
 
     Pictures come to the first layer as they are, bytes too. A layer, or a whole model, may stand in several models,
@@ -132,11 +133,6 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             self._predictor.forget()
             self.touch()
 
-    @property
-    def output_shape(self) -> Shape:
-        """As of `pellucid.Model`; equal to Keras's, with None in front, too."""
-        return Sizes(super().output_shape)
-
     # Values of its own, for other models
 
     def _own_values(self) -> tuple[list[Any], list[Any]]:
@@ -146,7 +142,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if kept is not None and len(kept[1]) == len(self._nodes) and len(kept[0]) == (len(parts) or 1):
             return kept
         made = {number: KerasInput(part.target_shape, name=part.name) for number, part in parts.items()}
-        sources = list(made.values()) or ([KerasInput(self.input_shape)] if kept is None else kept[0])
+        sources = list(made.values()) or ([KerasInput(self.graph.input_shape)] if kept is None else kept[0])
         values: list[Any] = []
         for number, node in enumerate(self._nodes):
             read = [sources[0] if i == INPUT else values[i] for i in node.inputs]
@@ -166,38 +162,23 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self.build()
         return self._own_values()[1][next(i for i, own in enumerate(self.layers) if own is layer)]
 
-    @property
-    def input(self) -> Any:
-        """What goes in, for another model that begins there; a list where there are several."""
-        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
-
-    @property
-    def output(self) -> Any:
-        """What comes out, for another model that goes on from there; a list where there are several."""
-        return self.outputs if len(self.graph.outputs) > 1 else self.outputs[0]
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What goes in, as a list."""
-        self.build()
-        return list(self._own_values()[0])
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What comes out, as a list."""
-        self.build()
-        return [self._own_values()[1][number] for number in self.graph.outputs]
-
-    def __call__(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+    def __call__(self, x: Any, *args: Any, training: Any = None, mask: Any = None, **kwargs: Any) -> Any:
         """What comes out for an array, or for a value of another network, which gets these layers in it.
 
+        More arguments are for a `call` of one's own; without one, the second is training.
         Shapes: arrays (N, H, W, C), of any real dtype.
         """
+        own = callable(self.call)
+        if not own and (len(args) > 1 or kwargs):
+            raise ConfigError(f"{self.name} takes x, training and mask, got {shown([*args, *kwargs])} as well")
+        if args and not own:
+            training, args = args[0], ()
+        if args or kwargs:
+            return self._by_its_call(x, training, *args, **kwargs)
         if is_symbolic(x):
             return self._within(x, training)
-        if callable(self.call) and (not self._traces(x) or isinstance(self.layers[0], CallOf)):
-            with within_pass(training, drawn_at_random):
-                return called(self.call, x, training)
+        if own and (not self._traces(x) or isinstance(self.layers[0], CallOf)):
+            return self._by_its_call(x, training)
         several = in_order(self, x) if self.built else None
         if several is not None:
             given = self._begun([batch_of(one) for one in several])
@@ -211,10 +192,16 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if not self.built:
             self.build(batch.shape[1:])
         self.take_shape_of(batch)
-        if tuple(batch.shape[1:]) != tuple(self.input_shape):
-            raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
+        if tuple(batch.shape[1:]) != tuple(self.graph.input_shape):
+            if own:  # which may make another shape of it
+                return self._by_its_call(x, training)
+            raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.graph.input_shape))}), got {batch.shape}")
         with within_pass(training, drawn_at_random):
             return self._keyed(self.graph.run(batch, lambda number, layer, read: tensor(at_node(layer, read))))
+
+    def _by_its_call(self, x: Any, training: Any, *args: Any, **kwargs: Any) -> Any:
+        with within_pass(training, drawn_at_random):
+            return called(self.call, x, training, *args, **kwargs)
 
     def _keyed(self, answers: Any) -> Any:
         """Several answers by the names under which `outputs` were given, where that was so."""

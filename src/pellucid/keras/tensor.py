@@ -142,16 +142,6 @@ def _operation(function: Any, arguments: Any, options: Any) -> Any:
     return operation(function, arguments, options)
 
 
-class Sizes(tuple[int, ...]):
-    """Sizes without the batch axis; equal to the same with Keras's None in front, too."""
-
-    def __eq__(self, other: object) -> bool:
-        given = tuple(other) if isinstance(other, list | tuple) else None
-        return given is not None and tuple(self) == (given[1:] if given[:1] == (None,) else given)
-
-    __hash__ = tuple.__hash__
-
-
 def batch_of(x: Any) -> Any:
     """An array that a tape may follow."""
     given = x.read() if isinstance(x, Variable) else x

@@ -74,7 +74,7 @@ def drafted(model: Model, given: Any, *, batch_size: int) -> Draft:
     """
     configs, reads = _read(model, given)
     limits, stack = _Limits.of(model, batch_size), Stack(model.name, model.seed)
-    stack.attach(inputs := Input(model.input_shape), ())
+    stack.attach(inputs := Input(model.graph.input_shape), ())
     values: dict[int, Symbolic] = {INPUT: inputs}
     taken = {str(config["name"]) for config in configs if config.get("name")}
     problem = None
@@ -96,7 +96,7 @@ def drafted(model: Model, given: Any, *, batch_size: int) -> Draft:
             break
     rows = summarize(model.name, stack.graph).rows if stack.layers else ()
     if problem is not None or not rows:
-        graph = stack.graph if rows else Graph(model.input_shape, (), ())
+        graph = stack.graph if rows else Graph(model.graph.input_shape, (), ())
         return Draft(graph, rows, problem=problem or (0, "a network needs a layer"))
     memory = memory_of(
         stack.graph, FlatParameters(stack.layers), batch_size=batch_size, optimizer=model.optimizer, loss=model.loss
@@ -213,10 +213,10 @@ def _read(model: Model, given: Any) -> tuple[list[dict[str, Any]], list[tuple[in
 
 def _expect_answers(model: Model, graph: Graph) -> None:
     last = graph.nodes[-1].layer
-    if graph.output_shape != model.output_shape:
+    if graph.output_shape != model.graph.output_shape:
         raise ConfigError(
-            f"{last.place()} gives {by(graph.output_shape)}, and what is learned here needs {by(model.output_shape)}, "
-            "one number a class; change its units or filters"
+            f"{last.place()} gives {by(graph.output_shape)}, and what is learned here needs "
+            f"{by(model.graph.output_shape)}, one number a class; change its units or filters"
         )
     if not any(node.layer.trainable and node.layer.params for node in graph.nodes):
         raise ConfigError(f"{last.place()}: no layer has weights that are trained, so nothing can be learned")
@@ -239,7 +239,7 @@ def _fits(old: Layer | None, new: Layer) -> bool:
 
 def _lay(model: Model, nodes: Sequence[Node]) -> None:
     """Make these the layers of a model, which takes the pictures it took."""
-    shape = model.input_shape
+    shape = model.graph.input_shape
     while model.layers:
         model.detach()
     for node in nodes:

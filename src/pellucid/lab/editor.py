@@ -13,7 +13,7 @@ from pellucid.lab.protocol import Request
 @view(once=True)
 def network_layers(look: Look, request: Request) -> Seen:
     """The layers' arguments, which reads which, what the summary says of them, and the layers that there are."""
-    choices = catalogue(look.model.input_shape)
+    choices = catalogue(look.model.graph.input_shape)
     rows = [asdict(row) for row in look.model.outline().rows]
     return Seen({**architecture(look.model), "rows": rows, "catalogue": choices})
 

@@ -20,7 +20,7 @@ class Judged(Rounds):
     def __init__(self, model: Model, test: Split) -> None:
         super().__init__(len(test), self._judge)
         self.model, self.test = model, test
-        self.answers = np.zeros((len(test), max(model.output_shape[-1], 2)), np.float32)
+        self.answers = np.zeros((len(test), max(model.graph.output_shape[-1], 2)), np.float32)
 
     def _judge(self, rows: Array) -> None:
         self.answers[rows] = probabilities(self.model, self.test.images[rows[0] : rows[-1] + 1])

@@ -152,11 +152,11 @@ def _with_data(model: Model, data: str | Dataset | None, loading: Mapping[str, A
     """A model on these data, or on those that were loaded so."""
     dataset, loading = _load(data, model) if data is not None else _load_again(loading or {})
     model.build(None if model.built else dataset.image_shape)
-    if tuple(dataset.image_shape) != tuple(model.input_shape):
+    if tuple(dataset.image_shape) != tuple(model.graph.input_shape):
         raise ConfigError(
-            f"{model.name} takes pictures {tuple(model.input_shape)}, {dataset.name} has {tuple(dataset.image_shape)}"
+            f"{model.name} takes pictures {model.graph.input_shape}, {dataset.name} has {tuple(dataset.image_shape)}"
         )
-    if model.class_names is None and len(dataset.class_names) == model.output_shape[-1]:
+    if model.class_names is None and len(dataset.class_names) == model.graph.output_shape[-1]:
         model.class_names = tuple(dataset.class_names)
     if model.compiled_config() is None:
         model.compile("adam", "categorical_crossentropy")
@@ -167,8 +167,8 @@ def _load(data: str | Dataset, like: Model | None) -> tuple[Dataset, Mapping[str
     """The data set, and how it was loaded, where that can be said."""
     fit = None if like is None else like.preprocessing
     built = like is not None and like.built
-    size = (like.input_shape[0], like.input_shape[1]) if built and like is not None else None
-    channels = like.input_shape[-1] if built and like is not None else None
+    size = (like.graph.input_shape[0], like.graph.input_shape[1]) if built and like is not None else None
+    channels = like.graph.input_shape[-1] if built and like is not None else None
     if not isinstance(data, str):
         return _one_label(data), None
     loading = {

@@ -154,7 +154,7 @@ def _network(model: Model) -> list[str]:
         return written(layer, config, lambda given: from_config(given, custom))
 
     more = f", {literal(model.name)}, seed={model.seed}" + (", exact_convolution=True" * model.exact_convolution)
-    shape = literal(list(model.input_shape))
+    shape = literal(list(model.graph.input_shape))
     if model.reads is None:
         lines = [f"    Input({shape}),", *(f"    {made(layer)}," for layer in model.layers)]
         return ["layers = [", *lines, "]", f"model = Sequential(layers{more})"]

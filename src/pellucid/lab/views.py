@@ -51,7 +51,7 @@ def describe(look: Look) -> dict[str, Any]:
         "name": model.name,
         "data": dataset.name,
         "source": dataset.source,
-        "classes": list(class_names(model, max(model.output_shape[-1], 2))),
+        "classes": list(class_names(model, max(model.graph.output_shape[-1], 2))),
         "parameters": model.count_params(),
         "blocks": [_block(block) for block in blocks_of(model)],
         "skips": _skips(blocks_of(model)),
@@ -67,7 +67,7 @@ def _board(look: Look) -> dict[str, Any] | None:
     """How pictures of one's own are made: None where there can be none."""
     if look.board is None:
         return None
-    cells = grid_of(look.model.input_shape)
+    cells = grid_of(look.model.graph.input_shape)
     return {"light": look.board.light, "fitted": look.board.fitted, "cells": cells, "bytes": MAX_SENT_BYTES}
 
 

@@ -122,18 +122,18 @@ def save(model: Model, path: Place) -> None:
 def facts_of(model: Model) -> dict[str, Any]:
     """All of a model but its tensors, as plain data. Class names that do not fit its outputs are left out, and said."""
     names = model.class_names
-    if names is not None and not names_fit(names, model.output_shape[-1]):
+    if names is not None and not names_fit(names, model.graph.output_shape[-1]):
         names = None
     if names != model.class_names:
         warnings.warn(
-            f"{len(model.class_names or ())} class names do not fit {model.output_shape[-1]} outputs, one each, so "
-            "the file has none; set model.class_names and save again",
+            f"{len(model.class_names or ())} class names do not fit {model.graph.output_shape[-1]} outputs, one each, "
+            "so the file has none; set model.class_names and save again",
             stacklevel=4,
         )
     return {
         "name": model.name,
         "seed": model.seed,
-        "input_shape": list(model.input_shape),
+        "input_shape": list(model.graph.input_shape),
         "layers": layers.configs_of(
             model.layers, lambda layer: {**layer.config(), "own": True} if layer.custom else layer.config()
         ),
@@ -329,7 +329,7 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     model.build()
     model.class_names = facts["class_names"]
     with np.errstate(all="ignore"):  # said below
-        scale, offset = model.preprocessing.scale_offset(model.input_shape[-1])
+        scale, offset = model.preprocessing.scale_offset(model.graph.input_shape[-1])
     if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
         raise CheckpointError("its preprocessing goes beyond what float32 can hold")
     return model

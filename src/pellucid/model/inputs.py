@@ -92,7 +92,7 @@ def validation_of(model: Network, given: tuple[Any, ...]) -> Examples:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {shown(given)}")
     pictures = as_rows(model, given[0])
-    images = standardize_images(pictures, model.input_shape, f"{model.name}, validation_data")
+    images = standardize_images(pictures, model.graph.input_shape, f"{model.name}, validation_data")
     if len(images) == 0:
         raise DataError(f"{model.name} got no validation pictures; leave validation_data out to judge without")
     targets = within("validation_data", lambda labels: targets_for(model, images, labels), given[1])
@@ -123,8 +123,8 @@ def targets_for(model: Network, images: Any, y: Any, *, named: bool = False) -> 
         raise DataError(f"{model.name} got pictures without labels; give them as y, or as (x, y) where x are batches")
     words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
     labels = y if words is None else _numbered(model, words, named=named)
-    targets = np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
-    in_rows = words is None and np.shape(labels)[1:] == model.output_shape and model.output_shape[-1] > 1
+    targets = np.ascontiguousarray(model.loss.prepare_targets(labels, model.graph.output_shape, examples=len(images)))
+    in_rows = words is None and np.shape(labels)[1:] == model.graph.output_shape and model.graph.output_shape[-1] > 1
     if model.labels_in_rows != in_rows:
         model.labels_in_rows = in_rows
     return targets
@@ -132,7 +132,7 @@ def targets_for(model: Network, images: Any, y: Any, *, named: bool = False) -> 
 
 def _numbered(model: Network, words: Sequence[str], *, named: bool) -> Array:
     """Labels that are words as class numbers; in training the words, sorted, become the model's class names."""
-    units = math.prod(model.output_shape)
+    units = math.prod(model.graph.output_shape)
     if model.class_names is None and named:
         found = tuple(sorted(set(words)))
         if len(found) != max(units, 2):
@@ -171,8 +171,8 @@ def class_table(model: Network, targets: Array, class_weight: Mapping[int, float
     Shapes: (classes,) float32; (M,) or (M, H, W).
     """
     kind = accuracy_kind(model.loss.joint_activation, targets)
-    units = int(model.output_shape[-1])
-    if kind is None or (kind == "binary" and np.prod(model.output_shape) > 1):
+    units = int(model.graph.output_shape[-1])
+    if kind is None or (kind == "binary" and np.prod(model.graph.output_shape) > 1):
         raise ConfigError("class_weight needs one class a picture; for other targets give sample_weight")
     if kind == "binary":
         labels, classes = (targets.reshape(-1) >= 0.5).astype(np.int64), 2
@@ -241,8 +241,10 @@ def names_for(model: Any, names: Any) -> tuple[str, ...] | None:
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
         raise ConfigError(f"{where} has {shown(twice[0])} {found.count(twice[0])} times; name each class once")
-    if model.built and not names_fit(found, model.output_shape[-1]):
-        raise ConfigError(f"{where} must be {model.output_shape[-1]}, one an output, got {len(found)}: {shown(found)}")
+    if model.built and not names_fit(found, model.graph.output_shape[-1]):
+        raise ConfigError(
+            f"{where} must be {model.graph.output_shape[-1]}, one an output, got {len(found)}: {shown(found)}"
+        )
     return found
 
 

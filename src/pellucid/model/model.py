@@ -161,7 +161,7 @@ class Model(Fitting, Shown):
         answers = (shapes[number] for number in self.graph.outputs)
         out = " and ".join(str(shape[0] if len(shape) == 1 else shape) for shape in answers)
         numbers = f"{self.count_params():,} parameters"
-        return f"<{type(self).__name__} {self.name!r}: {count}, {self.input_shape} -> {out}, {numbers}>"
+        return f"<{type(self).__name__} {self.name!r}: {count}, {self.graph.input_shape} -> {out}, {numbers}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A model pickles as its file, and beside it the optimizer's moments, so that training goes on alike.

@@ -163,7 +163,7 @@ def as_rows(model: Network, x: Any) -> Any:
         what = f"{model.name}: {part.name!r}"
         array = np.asarray(standardize_images(float32_array(given, what) if raw else given, part.target_shape, what))
         if rows is None:
-            rows = np.empty((len(array), model.input_shape[0]), np.float32)
+            rows = np.empty((len(array), model.graph.input_shape[0]), np.float32)
         if len(array) != len(rows):
             raise DataError(f"{what} has {len(array)} examples, the array before it {len(rows)}")
         flat = array.reshape(len(array), -1)
@@ -184,7 +184,7 @@ def build_for(model: Network, x: Any) -> Any:
     if model.built:
         model.take_shape_of(x)
     if model.built or not model.waits_for_pictures:
-        return standardize_images(x, model.input_shape, model.name)
+        return standardize_images(x, model.graph.input_shape, model.name)
     images = standardize_images(x, None, model.name)
     shape = tuple(images.shape[1:])
     if not shape or not len(images):
@@ -195,4 +195,4 @@ def build_for(model: Network, x: Any) -> Any:
         if len(shape) != 2:
             raise
         model.build((*shape, 1))
-    return standardize_images(images, model.input_shape, model.name)
+    return standardize_images(images, model.graph.input_shape, model.name)

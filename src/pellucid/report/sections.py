@@ -122,7 +122,7 @@ def lead_line(page: Page, words: Words, run: Run, sentence: str, **values: str) 
 def data_line(page: Page, words: Words, run: Run) -> None:
     """What the pictures are, and how they come to the network."""
     dataset, model = run.dataset, run.model
-    height, width, channels = model.input_shape
+    height, width, channels = model.graph.input_shape
     counts = run.record.get("data", {}).get("pictures", {})
     page.heading(words.say("data"))
     page.paragraph(

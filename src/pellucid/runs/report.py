@@ -57,7 +57,7 @@ def record(
     outside = any(Path(file).is_absolute() for file in dataset.test.files or [])
     elsewhere = validation is not None and outside and dataset.validation is dataset.test
     return {
-        "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
+        "model": {"name": name, "settings": settings, "input_shape": list(network.graph.input_shape)},
         "data": {
             "name": dataset.name,
             "load": loading["data"],

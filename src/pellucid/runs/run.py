@@ -179,8 +179,8 @@ def train_run(
     rule = resize or (like.preprocessing.resize if like else RESIZE)
     loading: dict[str, Any] = {
         "data": absolute(data_name),
-        "size": (like.input_shape[0], like.input_shape[1]) if size is None and like else size,
-        "channels": like.input_shape[-1] if like else None,
+        "size": (like.graph.input_shape[0], like.graph.input_shape[1]) if size is None and like else size,
+        "channels": like.graph.input_shape[-1] if like else None,
         "resize": rule,
         "validation": None if validation is None else absolute(str(validation), table=True),
         "seed": seed,

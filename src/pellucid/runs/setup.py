@@ -244,7 +244,7 @@ def build(
     if dataset.train.several:
         network = with_sigmoid(network, own=network is model)
     pixels = dataset.train.per_pixel
-    if pixels != (len(network.output_shape) > 1):
+    if pixels != (len(network.graph.output_shape) > 1):
         gives = "one answer a picture" if pixels else "a class for each pixel"
         holds = "masks, a class for each pixel" if pixels else "one class a picture"
         other = (MASKS_MODEL if pixels else FOLDER_MODEL) + ("" if source is None else ", without these weights")

@@ -35,8 +35,8 @@ def load_weights(weights: Path, model: str | Model | None, settings: Mapping[str
     with console.bar() as bar:
         whole = _is_ours(file) or (not isinstance(model, str) and holds_network(file))
         source = load(file) if whole else _foreign(file, model, settings, console, bar)
-    if len(source.input_shape) != 3:
-        raise CheckpointError(f'weights="{file}": its network takes {source.input_shape}, not pictures (H, W, C)')
+    if len(source.graph.input_shape) != 3:
+        raise CheckpointError(f'weights="{file}": its network takes {source.graph.input_shape}, not pictures (H, W, C)')
     return source
 
 
@@ -108,10 +108,10 @@ def take(network: Model, source: Model, weights: Path, console: Console) -> Take
     console.say(f"weights {weights}: {taken}")
     if taken.unused:
         console.say(f"not used of them: {', '.join(taken.unused)}")
-    height, width, channels = network.input_shape
+    height, width, channels = network.graph.input_shape
     parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
-    if source.input_shape[:2] != (height, width):
-        parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
+    if source.graph.input_shape[:2] != (height, width):
+        parts[0] += f" (the weights learned {source.graph.input_shape[0]} x {source.graph.input_shape[1]})"
     console.say(f"pictures {', '.join(parts)}, {network.preprocessing.in_words()}, as the weights learned them")
     return taken
 

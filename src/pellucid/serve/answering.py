@@ -29,14 +29,14 @@ class Answerer:
         expect_classes(model)
         self.top = whole(top, "top")
         self.batch_size = whole(batch_size, "batch_size", MOST_TOGETHER)
-        shape = model.input_shape
+        shape = model.graph.input_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise ConfigError(f"{model.name} takes {shape}, no pictures in grey or colours")
         fit = model.preprocessing
         self.model = model
         self.rule = fitting(fit.size or (shape[0], shape[1]), shape[2], fit.resize)
         self._plan = InferencePlan(model.graph, model.parameters, capacity=batch_size)
-        self.num_classes = as_probabilities(model, np.zeros((1, *model.output_shape), np.float32)).shape[1]
+        self.num_classes = as_probabilities(model, np.zeros((1, *model.graph.output_shape), np.float32)).shape[1]
 
     def read(self, content: bytes) -> Array:
         """A picture file's pixels, as the network gets them. Shapes: (H,W,C) uint8. Errors: DataError."""

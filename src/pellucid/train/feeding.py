@@ -139,4 +139,4 @@ def check_augmentation(augmentation: Augmentation, model: Trainable, examples: E
     if augmentation.mixes and (model.loss.joint_activation != "softmax" or targets.ndim != 1):
         kind = type(model.loss).__name__
         raise ConfigError(f"{model.name}: mixup needs shares of classes, {kind} takes class numbers; leave mixup out")
-    return int(model.output_shape[-1])
+    return int(model.graph.output_shape[-1])

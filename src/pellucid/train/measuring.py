@@ -90,7 +90,7 @@ def _apart(asked: str | Metric, model: Trainable, accuracy: str | None) -> Metri
         if accuracy in COUNTED[asked]:
             return None
         if asked in ("accuracy", "acc"):  # of what are no classes: as Keras picks
-            by_unit = model.output_shape[-1] == 1
+            by_unit = model.graph.output_shape[-1] == 1
             return metrics.BinaryAccuracy(asked) if by_unit else metrics.CategoricalAccuracy(asked)
         return metrics.get(asked)
     if type(asked) in (metrics.CategoricalAccuracy, metrics.SparseCategoricalAccuracy) and accuracy == CATEGORICAL:

@@ -82,7 +82,7 @@ class Trainer:
         first = self._processes.rank == 0
         self.listeners = tuple(listener for listener in listeners if first or not writes(listener))
         self._watched = any(map(wants_every_batch, self.listeners))
-        self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
+        self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.graph.output_shape))
         self.state.epoch, self._validation_freq = first_epoch, validation_freq
         self._staging = Staging(model, examples, validation, config, augment, folder, self._processes)
         self.num_steps = len(self._staging.feeder)

@@ -23,7 +23,7 @@ CHUNK = 256
 
 def per_pixel(model: Model) -> bool:
     """Whether it gives scores for each pixel, and none for the picture."""
-    return len(model.output_shape) == 3
+    return len(model.graph.output_shape) == 3
 
 
 def probabilities(model: Model, images: Any, *, progress: Progress | None = None) -> Array:
@@ -40,15 +40,17 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
         chunks.append(model.predict(images[start : start + CHUNK], verbose=0))
         if progress is not None:
             progress(min(start + CHUNK, len(images)), len(images), "judging pictures")
-    return as_probabilities(model, np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32))
+    return as_probabilities(
+        model, np.concatenate(chunks) if chunks else np.zeros((0, *model.graph.output_shape), np.float32)
+    )
 
 
 def expect_classes(model: Model) -> None:
     """Errors: ConfigError for a network without one score a class."""
     if per_pixel(model):
         raise ConfigError(f"{model.name} gives a class for each pixel, so none for a picture; see pellucid show masks")
-    if len(model.output_shape) != 1:
-        raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
+    if len(model.graph.output_shape) != 1:
+        raise ConfigError(f"{model.name} gives {model.graph.output_shape} a picture, no row of scores, so no classes")
 
 
 def as_probabilities(model: Model, outputs: Array) -> Array:

@@ -60,9 +60,9 @@ def masks_of(model: Model, images: Any, *, progress: Progress | None = None) -> 
     Errors: ConfigError for a network that gives no row of scores for each pixel.
     """
     if not per_pixel(model):
-        raise ConfigError(f"{model.name} gives {model.output_shape} a picture, and no class for each pixel")
-    masks = np.empty((len(images), *model.output_shape[:2]), np.uint8)
-    step = max(min(CHUNK, 2**22 // int(np.prod(model.output_shape))), 1)
+        raise ConfigError(f"{model.name} gives {model.graph.output_shape} a picture, and no class for each pixel")
+    masks = np.empty((len(images), *model.graph.output_shape[:2]), np.uint8)
+    step = max(min(CHUNK, 2**22 // int(np.prod(model.graph.output_shape))), 1)
     for start in range(0, len(images), step):
         scores = model.predict(images[start : start + step], verbose=0)
         masks[start : start + step] = scores.argmax(axis=-1) if scores.shape[-1] > 1 else scores[..., 0] > 0.5
@@ -219,7 +219,7 @@ def show_masks(
     if not per_pixel(model):
         words = "{run}: gives one answer a picture, no class for each pixel; see pellucid show mistakes"
         return Shown(notes=[source.say(words, run=source.what)])
-    names = class_names(model, model.output_shape[-1])
+    names = class_names(model, model.graph.output_shape[-1])
     if image is not None:
         picture, name = source.picture(Path(image))
         rated, title = [Rated(name, picture, masks_of(model, picture[None])[0])], model.name

@@ -40,7 +40,9 @@ def change_layers(model: Model, changes: Mapping[str, Any]) -> Model:
         for name in taking:
             configs[name] = _retyped(configs[name], value) if argument == "type" else configs[name] | {argument: value}
     layers = from_configs(configs.values())
-    changed = assemble(model.input_shape, layers, model.reads, model.name, outputs=model.graph.outputs, seed=model.seed)
+    changed = assemble(
+        model.graph.input_shape, layers, model.reads, model.name, outputs=model.graph.outputs, seed=model.seed
+    )
     changed.preprocessing = model.preprocessing
     return changed
 

@@ -273,7 +273,7 @@ class Nodes:
             model.preprocessing = scaling or Preprocessing(scale=1.0)
         if scaling is not None and "preprocessing" in notes:
             said = Preprocessing.from_config(json.loads(notes["preprocessing"]))
-            channels = model.input_shape[-1]
+            channels = model.graph.input_shape[-1]
             pairs = zip(said.scale_offset(channels), scaling.scale_offset(channels), strict=True)
             if all(np.allclose(a, b, rtol=1e-5, atol=1e-7) for a, b in pairs):
                 model.preprocessing = said

@@ -224,7 +224,7 @@ class Chart:
 
 def class_counts(model: Trainable, examples: Examples) -> Array | None:
     """How many pictures each class has; None where targets are no classes. Shapes: (classes,)."""
-    targets, units = examples.targets, model.output_shape
+    targets, units = examples.targets, model.graph.output_shape
     kind = accuracy_kind(model.loss.joint_activation, targets)
     if kind == "categorical" and len(units) == 1:
         if targets.dtype.kind == "f" and not _zeros_and_ones(targets):

@@ -110,7 +110,7 @@ def weights_large(chart: Chart) -> Finding | None:
     first, kind, weights = chart.course.first, type(chart.model.loss), chart.examples.weights
     if kind not in (*CROSS_ENTROPIES, BinaryCrossentropy):
         return None
-    alike = math.log(2 if kind is BinaryCrossentropy else max(chart.model.output_shape[-1], 2))
+    alike = math.log(2 if kind is BinaryCrossentropy else max(chart.model.graph.output_shape[-1], 2))
     alike *= 1.0 if weights is None else float(weights.mean())
     if not first > HEAVY * alike > 0:
         return None

@@ -77,7 +77,7 @@ Column = tuple[Block, ...]
 
 def blocks_of(model: Model) -> tuple[Block, ...]:
     """The boxes of a network, the input first. Errors: as `build`, for a model whose input's shape is not known."""
-    blocks = [Block("input", INPUT, model.input_shape, "input")]
+    blocks = [Block("input", INPUT, model.graph.input_shape, "input")]
     boxes = {-1: 0}  # which box each node's value is that of
     for visit in model.graph.walk():
         layer, output = visit.layer, visit.output_shape

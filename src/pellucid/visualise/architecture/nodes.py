@@ -100,7 +100,7 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     say = Labels(lang)
     if not model.graph.is_chain:
         raise ConfigError(f"{model.name} has branches, which are not drawn node by node; take the style blocks")
-    arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
+    arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.graph.input_shape, None, ())]
     for visit in model.graph.walk():
         own, before, shape = visit.layer, visit.input_shape, visit.output_shape
         if (own.role == "dense" and len(before) == 1) or own.window() is not None:

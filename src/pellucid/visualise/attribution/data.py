@@ -165,7 +165,7 @@ def enlarge(values: Array, size: tuple[int, int]) -> Array:
 def one_picture(model: Model, picture: Any) -> Array:
     """A picture as a batch of one. Shapes: (H,W,C), or (H,W) for one channel -> (1,H,W,C)."""
     array = np.asarray(picture)
-    shape = model.input_shape
+    shape = model.graph.input_shape
     if array.shape not in (shape, shape[:2] if shape[2:] == (1,) else shape):
         raise ShapeError(f"{model.name} looks at one picture {shape} at a time here, got {array.shape}")
     return array.reshape(1, *shape)

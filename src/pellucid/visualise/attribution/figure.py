@@ -178,7 +178,7 @@ def show_attribution(
         raise ConfigError(f"--size and --stride are for --method occlusion; {method} covers nothing")
     covered, step = _pixels(size, "--size"), _pixels(stride, "--stride")
     model = source.model
-    names = class_names(model, max(model.output_shape[0], 2))
+    names = class_names(model, max(model.graph.output_shape[0], 2))
     if class_name is not None and class_name not in names:
         raise unknown_name("class", class_name, names)
     pixels, name = source.picture(image)

@@ -213,10 +213,10 @@ def _label(source: Source, pixels: Array, image: Any, class_name: str | None) ->
     """Whose loss: of the class that was named, of what the data say of their first picture, or of the answer."""
     model = source.model
     if class_name is not None:
-        names = class_names(model, max(model.output_shape[-1], 2))
+        names = class_names(model, max(model.graph.output_shape[-1], 2))
         if class_name not in names:
             raise unknown_name("class", class_name, names)
-        return np.broadcast_to(names.index(class_name), model.output_shape[:-1])
+        return np.broadcast_to(names.index(class_name), model.graph.output_shape[:-1])
     if image is None:
         return source.held_out().test.labels[0]
     answer = model.predict(pixels[None], verbose=0)[0]

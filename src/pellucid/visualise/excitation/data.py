@@ -104,7 +104,7 @@ def top_pictures(
         if progress is not None:
             progress(start + len(chunk), len(images), "searching pictures")
     values, rows, places = best[0], best[1].astype(np.int64), best[2].astype(np.int64)
-    return Found(layer, picks, values, rows, _boxes(view, places, model.input_shape))
+    return Found(layer, picks, values, rows, _boxes(view, places, model.graph.input_shape))
 
 
 def ascend(

@@ -213,7 +213,7 @@ def count_channels(model: Model, layer: str) -> int:
 
 def _layer_label(model: Model, name: str, say: Labels) -> str:
     seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
-    height, width = seen or model.input_shape[:2]  # behind Flatten, all of it
+    height, width = seen or model.graph.input_shape[:2]  # behind Flatten, all of it
     channels = say("{count} channels", count=count_channels(model, name))
     return f"{name}\n{channels}\n{say('sees {size}', size=f'{height}x{width}')}"
 
@@ -222,7 +222,9 @@ def _captions(model: Model, name: str, channels: Sequence[int], say: Labels) -> 
     """Channel numbers; of the layer that gives the scores, class names."""
     last = [layer.name for layer in model.layers if layer.params][-1:]
     scores = (
-        [name] == last and len(model.output_shape) == 1 and count_channels(model, name) == model.output_shape[0] > 1
+        [name] == last
+        and len(model.graph.output_shape) == 1
+        and count_channels(model, name) == model.graph.output_shape[0] > 1
     )
     return [class_label(model, index, 14) if scores else say("channel {index}", index=index) for index in channels]
 

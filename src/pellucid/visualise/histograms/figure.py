@@ -233,9 +233,9 @@ def _traced(source: Source, kind: str, data: str | None) -> tuple[Trace, str]:
     """A trace over test pictures, and how many in words; for weights alone, over one empty picture."""
     model = source.model
     if kind == "weights":
-        return trace(model, np.zeros((1, *model.input_shape), np.float32)), ""
+        return trace(model, np.zeros((1, *model.graph.input_shape), np.float32)), ""
     test = source.held_out(data).test
-    shapes = [model.input_shape, *(visit.output_shape for visit in model.graph.walk())]
+    shapes = [model.graph.input_shape, *(visit.output_shape for visit in model.graph.walk())]
     wanted = min(PICTURES, len(test))
     count = min(wanted, max(1, TRACE_BYTES // (FLOAT_BYTES * sum(map(math.prod, shapes)))))
     if count < wanted:
