@@ -7,6 +7,7 @@ The scaled normals (glorot, he, lecun) are cut at two standard deviations, as in
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -43,10 +44,30 @@ class Initializer(metaclass=Maker):
     """
 
     taken: ClassVar[Mapping[str, Taken]] = {"seed": lambda value: not isinstance(value, str)}
+    seeds: ClassVar[Callable[[], int] | None] = None
+    """What seeds a generator where none is given: `pellucid.keras` says."""
+
+    def __init_subclass__(cls) -> None:
+        own = cls.__dict__.get("__call__")
+        if own is not None:
+            cls.__call__ = _drawing(own)  # type: ignore[method-assign]
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
-        """Draw an array of this shape."""
+        """Draw an array of this shape. Without rng, or with Keras's dtype in its place, by a seed of `seeds`."""
         raise NotImplementedError
+
+
+def _drawing(own: Any) -> Any:
+    @functools.wraps(own)
+    def drawn(self: Initializer, shape: Any, rng: Any = None, dtype: Any = None) -> Array:
+        if not isinstance(rng, np.random.Generator):
+            if type(self).seeds is None:
+                raise ConfigError(f"{type(self).__name__}: give rng=np.random.default_rng(seed), got {shown(rng)}")
+            rng = np.random.default_rng(type(self).seeds())
+        array: Array = own(self, tuple(shape) if isinstance(shape, list) else shape, rng)
+        return array
+
+    return drawn
 
 
 @dataclass(frozen=True)

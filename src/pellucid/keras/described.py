@@ -12,6 +12,7 @@ from pellucid.convert.keras_graph import ConfigReader
 from pellucid.convert.keras_layers import arguments_of, config_of, row_of
 from pellucid.convert.keras_values import keras_object, named
 from pellucid.errors import ConfigError, shown
+from pellucid.keras.registered import registered
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.older import modern
@@ -70,8 +71,8 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     Errors: ConfigError for a layer that is not known, and for arguments that have no counterpart.
     """
     kind, given = named(config)
-    if kind in (custom_objects or {}):
-        made: Layer = (custom_objects or {})[kind].from_config(given)
+    if own_class := registered(custom_objects).get(kind):
+        made: Layer = own_class.from_config(given)
         return made
     if "class_name" not in config or kind == "InputLayer":
         return layers.from_config({**given, "type": "Input" if kind == "InputLayer" else kind})

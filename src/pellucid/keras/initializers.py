@@ -21,7 +21,9 @@ from pellucid.initializers import (
     lecun_normal,
     lecun_uniform,
 )
+from pellucid.keras.seeds import next_seed
 
+Initializer.seeds = staticmethod(next_seed)
 GlorotNormal, GlorotUniform = glorot_normal, glorot_uniform
 HeNormal, HeUniform = he_normal, he_uniform
 LecunNormal, LecunUniform = lecun_normal, lecun_uniform

@@ -19,6 +19,7 @@ from pellucid.keras.described import is_keras, network
 from pellucid.keras.ends import Ends
 from pellucid.keras.hearing import hearing
 from pellucid.keras.older import Older, renamed
+from pellucid.keras.registered import registered
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
 from pellucid.keras.tensor import KerasInput, batch_of, tensor, traced
@@ -348,7 +349,7 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
         if is_keras(config):
             kind = "Sequential" if issubclass(cls, ours.Sequential) else "Functional"
             return cls.joined(*network({"class_name": kind, "config": config}))
-        return cls.joined(layers.from_configs(config["layers"], custom_objects), config)
+        return cls.joined(layers.from_configs(config["layers"], registered(custom_objects)), config)
 
     @classmethod
     def joined(cls, made: Sequence[Layer], config: Mapping[str, Any]) -> Self:

@@ -10,6 +10,7 @@ import pellucid.model.model as ours
 from pellucid.convert.files import load
 from pellucid.errors import ConfigError, shown
 from pellucid.keras.model import Model
+from pellucid.keras.registered import registered
 from pellucid.keras.sequential import Sequential
 from pellucid.layers.store import each_once
 
@@ -21,7 +22,7 @@ def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None, **mor
 
     Errors: as `pellucid.load`.
     """
-    model: Model = as_keras(load(path, custom_objects))
+    model: Model = as_keras(load(path, registered(custom_objects)))
     return model
 
 

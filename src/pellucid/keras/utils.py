@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, shown
+from pellucid.keras.described import deserialize as deserialize_keras_object
+from pellucid.keras.described import serialize as serialize_keras_object
 from pellucid.keras.directory import image_dataset_from_directory
 from pellucid.keras.fetching import get_file
 from pellucid.keras.older import renamed
 from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
+from pellucid.keras.registered import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from pellucid.keras.seeds import set_random_seed
 from pellucid.keras.words import pad_sequences
 from pellucid.ops import Array, real_array
 
 __all__ = [
-    "Progbar", "PyDataset", "Sequence", "array_to_img", "get_file", "image_dataset_from_directory", "img_to_array",
-    "load_img", "normalize", "pad_sequences", "plot", "plot_model", "save_img", "set_random_seed", "to_categorical",
+    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "custom_object_scope",
+    "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
+    "image_dataset_from_directory", "img_to_array", "load_img", "model_to_dot", "normalize", "pad_sequences",
+    "plot", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed",
+    "to_categorical",
 ]  # fmt: skip
 
 
@@ -126,11 +140,36 @@ def plot_model(model: Any, to_file: Any = "model.png", *_: Any, **__: Any) -> No
 
     Errors: ConfigError for a network that is not built.
     """
-    from pellucid import visualise
-
-    if not model.built:
-        raise ConfigError(f"plot_model: {shown(model)} is not built; give its first layer an input_shape")
-    visualise.architecture_figure(model).savefig(to_file)
+    model_to_dot(model).write(to_file)
 
 
 plot = plot_model
+
+
+def model_to_dot(model: Any, *_: Any, **__: Any) -> Drawing:
+    """The drawing of `plot_model`; Graphviz is not needed.
+
+    Errors: ConfigError for a network that is not built.
+    """
+    if not model.built:
+        raise ConfigError(f"plot_model: {shown(model)} is not built; give its first layer an input_shape")
+    return Drawing(model)
+
+
+class Drawing:
+    """A network's layers, drawn: `create(format="svg")` gives the bytes of a file, `write(path)` writes one."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def write(self, path: Any, prog: Any = None, format: str | None = None) -> None:
+        """Into a file, or a stream of bytes. format: by default by the file's ending."""
+        from pellucid import visualise
+
+        visualise.architecture_figure(self._model).savefig(path, format=None if format == "raw" else format)
+
+    def create(self, prog: Any = None, format: str = "png") -> bytes:
+        """The bytes of a file."""
+        stream = io.BytesIO()
+        self.write(stream, format=format)
+        return stream.getvalue()

@@ -24,10 +24,11 @@ from pellucid.layers import Dropout
 from pellucid.layers.symbolic import is_symbolic
 
 __all__ = [
-    "avg_pool2d", "bias_add", "conv2d", "depthwise_conv2d", "dropout", "elu", "gelu", "l2_loss", "l2_normalize",
-    "leaky_relu", "log_softmax", "max_pool2d", "moments", "relu", "relu6", "selu", "sigmoid",
-    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus",
-    "softsign", "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
+    "avg_pool2d", "bias_add", "compute_average_loss", "conv2d", "depthwise_conv2d", "dropout", "elu", "gelu",
+    "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool2d", "moments", "relu", "relu6",
+    "scale_regularization_loss", "selu", "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax",
+    "softmax_cross_entropy_with_logits", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
+    "swish", "tanh", "top_k",
 ]  # fmt: skip
 
 elu, gelu, relu, relu6, selu, silu, softsign, swish = (
@@ -55,6 +56,18 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: Any
     x = numbers(logits, "sparse_softmax_cross_entropy_with_logits")
     own = np.take_along_axis(x, np.asarray(labels, np.int64)[..., None], -1)
     return reduce_logsumexp(x, -1) - own[..., 0]
+
+
+def compute_average_loss(per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None) -> Any:
+    """The sum of the losses of a batch, over how many pictures it has."""
+    losses = numbers(per_example_loss, "compute_average_loss")
+    losses = losses if sample_weight is None else losses * tensor(sample_weight)
+    return np.sum(losses) / (np.shape(losses)[0] if global_batch_size is None else global_batch_size)
+
+
+def scale_regularization_loss(regularization_loss: Any) -> Any:
+    """The sum of penalties: this process is the only replica."""
+    return np.sum(numbers(regularization_loss, "scale_regularization_loss"))
 
 
 def l2_loss(t: Any, name: Any = None) -> Any:
