@@ -192,3 +192,64 @@ def test_scores_without_from_logits_are_told() -> None:
         with pytest.warns(UserWarning, match=words) if words else contextlib.nullcontext():
             model.compile(loss="sparse_categorical_crossentropy")
         model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None))
+
+
+def test_shapes_have_the_batch_axis_and_axes_left_open_as_in_keras() -> None:
+    free, first = keras.Input((None, None, 3)), keras.Input((8, 8, 1))
+    for model, shapes in (
+        (small(), ((None, 8, 8, 1), (None, 3))),
+        (keras.Model(free, layers.Conv2D(4, 3)(free)), ((None, None, None, 3), (None, None, None, 4))),
+        (
+            keras.Model([first, other := keras.Input((5,))], [layers.Flatten()(first), layers.Dense(2)(other)]),
+            ([(None, 8, 8, 1), (None, 5)], [(None, 64), (None, 2)]),
+        ),
+    ):
+        assert (model.input_shape, model.output_shape) == shapes
+    assert small().output_shape[1:] == (3,) and layers.Flatten(input_shape=(4, 4, 2)).input_shape == (4, 4, 2)
+
+
+class Reshaping(keras.Model):
+    """A `call` with an argument of its own, that makes pictures of whatever comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.dense = layers.Conv2D(2, 3), layers.Dense(3)
+
+    def call(self, x: Any, is_training: bool = False) -> Any:
+        scores = self.dense(layers.Flatten()(self.conv(keras.ops.reshape(x, (-1, 8, 8, 1)))))
+        return scores if is_training else keras.ops.softmax(scores)
+
+
+def test_a_call_of_ones_own_takes_arguments_and_other_shapes() -> None:
+    model = Reshaping()
+    shares = np.asarray(model(FLOATS))
+    np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(model(FLOATS[..., 0]), shares, atol=1e-6)
+    scores = np.asarray(model(FLOATS, is_training=True))
+    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(-1, keepdims=True), shares, atol=1e-5)
+    with pytest.raises(ConfigError, match=r"takes x, training and mask, got .*is_training"):
+        small()(FLOATS, is_training=True)
+
+
+def test_registered_classes_are_found_without_custom_objects() -> None:
+    @keras.saving.register_keras_serializable(package="own", name="Twice")
+    class Doubling(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    assert isinstance(layers.deserialize({"class_name": "Twice", "config": {"name": "two"}}), Doubling)
+    assert keras.utils.get_registered_name(Doubling) == "own>Twice"
+    with keras.utils.custom_object_scope({"Within": Doubling}):
+        assert keras.utils.get_registered_object("Within") is Doubling
+    assert keras.utils.get_registered_object("Within") is None
+
+
+def test_initializers_draw_without_a_generator() -> None:
+    draw = keras.initializers.RandomNormal(stddev=2.0)
+    drawn = np.asarray([draw((400,)), draw(shape=[400], dtype="float32")])
+    assert drawn.dtype == np.float32 and not np.array_equal(*drawn) and abs(drawn.std() - 2) < 0.3
+    assert np.array_equal(keras.initializers.get("zeros")((2, 3)), np.zeros((2, 3)))
+
+
+def test_a_model_is_drawn_without_graphviz() -> None:
+    assert keras.utils.model_to_dot(small(), show_shapes=True).create(prog="dot", format="svg").startswith(b"<?xml")

@@ -61,9 +61,10 @@ def _drawing(own: Any) -> Any:
     @functools.wraps(own)
     def drawn(self: Initializer, shape: Any, rng: Any = None, dtype: Any = None) -> Array:
         if not isinstance(rng, np.random.Generator):
-            if type(self).seeds is None:
+            seeds = type(self).seeds
+            if seeds is None:
                 raise ConfigError(f"{type(self).__name__}: give rng=np.random.default_rng(seed), got {shown(rng)}")
-            rng = np.random.default_rng(type(self).seeds())
+            rng = np.random.default_rng(seeds())
         array: Array = own(self, tuple(shape) if isinstance(shape, list) else shape, rng)
         return array
 
