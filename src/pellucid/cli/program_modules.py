@@ -24,9 +24,9 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "composed", "functions", "hearing", "model", "networks", "networks.application", "networks.parts",
+    "composed", "ends", "functions", "hearing", "model", "networks", "networks.application", "networks.parts",
     "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older", "operation", "refused",
-    "seeds", "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
+    "registered", "seeds", "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
     "tensorflow.sessions", "weights",
 )  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""
@@ -57,7 +57,8 @@ def table() -> dict[str, Sequence[str]]:
 
 
 def _paths(name: str) -> tuple[str, ...]:
-    return *again(name), f"tf_keras.{name}".rstrip(".")
+    alone = [f"keras_{name}"] if name.startswith("preprocessing") else []  # a package of its own, before Keras 3
+    return *again(name), f"tf_keras.{name}".rstrip("."), *alone
 
 
 _BESIDE: Mapping[str, Sequence[str]] = {

@@ -146,17 +146,17 @@ def plot_model(model: Any, to_file: Any = "model.png", *_: Any, **__: Any) -> No
 plot = plot_model
 
 
-def model_to_dot(model: Any, *_: Any, **__: Any) -> Drawing:
+def model_to_dot(model: Any, *_: Any, **__: Any) -> _Drawing:
     """The drawing of `plot_model`; Graphviz is not needed.
 
     Errors: ConfigError for a network that is not built.
     """
     if not model.built:
         raise ConfigError(f"plot_model: {shown(model)} is not built; give its first layer an input_shape")
-    return Drawing(model)
+    return _Drawing(model)
 
 
-class Drawing:
+class _Drawing:
     """A network's layers, drawn: `create(format="svg")` gives the bytes of a file, `write(path)` writes one."""
 
     def __init__(self, model: Any) -> None:
