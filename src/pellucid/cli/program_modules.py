@@ -25,9 +25,9 @@ what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
     "composed", "ends", "functions", "hearing", "model", "networks", "networks.application", "networks.parts",
-    "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older", "operation", "refused",
-    "registered", "seeds", "sequential", "steps", "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module",
-    "tensorflow.sessions", "weights",
+    "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older", "operation",
+    "refused", "registered", "seeds", "sequential", "steps", "tensor", "tensorflow.colours",
+    "tensorflow.convolution", "tensorflow.module", "tensorflow.sessions", "weights",
 )  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""
 
