@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,11 @@ from pellucid.model.inputs import make_examples
 from pellucid.ops import Array
 from pellucid.optimizers import SGD, Adam
 from pellucid.plan.buckets import LEAST, Buckets
-from pellucid.train import Stop, TrainConfig, Trainer, training_plan
+from pellucid.train import Stop, TrainConfig, Trainer, joined, training_plan
 from pellucid.train.distributed import HALVED, Alone, Shards, Tree, Turns, add_up, agree
 from pellucid.train.feeding import Feeder
+from pellucid.train.joined import agree_on, answers_of_all
+from pellucid.train.judging import evaluate
 from pellucid.train.shared import Shared
 
 Mail = dict[tuple[int, int], "queue.Queue[Any]"]
@@ -307,6 +310,86 @@ def test_what_differs_is_named() -> None:
         assert isinstance(error, ConfigError)
         assert re.match(r"process 2 of 3, on \S+, has seed 1, process 0, on \S+, 0; start all alike", str(error))
     assert together(2, lambda processes: agree(processes, {"seed": 1})) == [None, None]
+
+
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_judging_and_answering_are_shared_to_the_last_bit(world: int) -> None:
+    """35 pictures in batches of 4: nine, of which eight processes have one or two each."""
+    model = normed()
+    model.compile("adam", "categorical_crossentropy")
+    pictures, _ = examples(model)
+    with np.errstate(all="ignore"):
+        rows = -model.predict(pictures.images, batch_size=4) * np.float32(0)  # -0, which a sum would make 0
+
+    def judged(processes: Any) -> list[Array]:
+        seen: list[Array] = []
+        logs = evaluate(model, pictures, 4, outputs=lambda given: seen.append(given.copy()), processes=processes)
+        return [np.array(list(logs.values())), np.concatenate(seen)]
+
+    def answered(processes: Any) -> list[Array]:
+        return [answers_of_all(processes, 35, 4, lambda place: rows[place])]  # type: ignore[list-item]
+
+    for work, alone in ((judged, judged(Alone())), (answered, [rows])):
+        for given in together(world, work):
+            assert isinstance(given, list), given
+            assert [one.tobytes() for one in given] == [one.tobytes() for one in alone]
+
+
+def _differing(monkeypatch: pytest.MonkeyPatch, what: str) -> Any:
+    """agree_on in two threads that differ in one fact."""
+    ranks: dict[int, int] = {}
+
+    def mine(usual: Any, other: Any) -> Any:
+        return other if ranks[threading.get_ident()] else usual
+
+    def work(processes: Thread) -> None:
+        rank = ranks[threading.get_ident()] = processes.rank
+        model = normed(0.5 if rank and what == "layers" else 0.2)
+        if rank and what == "weights at the start":
+            model.set_weights([weights + 1 for weights in model.get_weights()])
+        model.compile("adam", "categorical_crossentropy")
+        pictures, held = examples(model, 36 if rank and what == "pictures" else 35)
+        config = TrainConfig(epochs=1, batch_size=10, seed=int(bool(rank and what == "seed")), shards=2)
+        agree_on(processes, model, (pictures, held), config, mixed=what == "mixed")
+
+    with monkeypatch.context() as patch:
+        if what == "version":
+            patch.setattr(joined, "installed_version", lambda: mine("1.0", "2.0"))
+        elif what in ("instruction set", "mixed"):
+            backend = SimpleNamespace(name="native", instruction_set="avx2")
+            other = SimpleNamespace(name="native", instruction_set="avx512")
+            patch.setattr(joined.ops, "backend", lambda: mine(backend, other))
+        return together(2, work)
+
+
+@pytest.mark.parametrize("what", ["version", "instruction set", "seed", "pictures", "layers", "weights at the start"])
+def test_processes_that_differ_are_refused(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in _differing(monkeypatch, what):
+        assert isinstance(error, ConfigError), error
+        assert re.match(rf"process 1 of 2, on \S+, has .*{what} .*, process 0, on \S+, .*; start all alike", str(error))
+        assert ("mixed=True" in str(error)) == (what == "instruction set")
+
+
+def test_other_kernels_may_take_part_where_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _differing(monkeypatch, "mixed") == _differing(monkeypatch, "nothing") == [None, None]
+
+
+def test_processes_that_call_different_methods_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One judges, the other trains."""
+    model = normed()
+    model.compile("adam", "categorical_crossentropy")
+    pictures, held = examples(model)
+
+    def work(processes: Thread) -> None:
+        if processes.rank:
+            with monkeypatch.context() as patch:
+                patch.setattr(joined, "sharing", lambda: processes)
+                joined.agree_on_call("evaluate", model.parameters, pictures.fingerprint, 4)
+        else:
+            agree_on(processes, model, (pictures, held), TrainConfig(epochs=1, batch_size=10, shards=2))
+
+    for error in together(2, work):
+        assert "has call 'evaluate', process 0" in str(error) and "each process calls fit, evaluate" in str(error)
 
 
 def test_bad_shards_are_refused(command: Command, tmp_path: Path) -> None:

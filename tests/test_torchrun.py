@@ -14,18 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Command
+from PIL import Image
+from typer.main import get_command
 
 from pellucid import load
 
 PICTURES = ("--limit", "400", "--test-limit", "50", "--batch-size", "25")
+LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SMALL = (*PICTURES, "--epochs", "6", "--seed", "2", "--quiet", "--shards", "2")
 
 
 def start(*options: str | Path, out: Path) -> subprocess.Popen[str]:
     """Two processes that train on the digits, and are started again when one ends."""
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "3"]
     return subprocess.Popen(
-        [sys.executable, *words, "-m", "pellucid", "train", *SMALL, *map(str, options), "--out", str(out)],
+        [sys.executable, *LAUNCH, "--max-restarts", "3", "-m", "pellucid", "train", *SMALL, *map(str, options),
+         "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -99,6 +102,7 @@ import pellucid
 class Told(pellucid.train.callbacks.ModelCheckpoint):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
+        model.predict(digits.images[:30], batch_size=10, verbose=0)  # of this process alone
         print("kept", flush=True)
 
 digits = pellucid.datasets.load("digits").train
@@ -106,16 +110,20 @@ model = pellucid.zoo.build("simple-convnet", input_shape=(8, 8, 1))
 model.compile("adam")
 given = dict(epochs=int(sys.argv[1]), shards=4, resume="checkpoints", callbacks=Told("best.safetensors"))
 history = model.fit(digits.images[:96], digits.labels[:96], validation_split=0.25, **given)
-print(hashlib.sha256(model.parameters.vector).hexdigest(), history.history["val_loss"], flush=True)
+seen = []
+judged = model.evaluate(digits.images[:70], digits.labels[:70], outputs=lambda rows: seen.append(rows.copy()))
+answers = model.predict(digits.images[:70], batch_size=9)
+numbers = [model.parameters.vector, *seen, answers, model.predict(digits.images[:5])]
+bits = hashlib.sha256(b"".join(array.tobytes() for array in numbers)).hexdigest()
+print(bits, history.history["val_loss"] + list(judged), flush=True)
 """
 
 
-def test_fit_in_a_program_under_torchrun_leaves_the_bits_of_one_process(tmp_path: Path) -> None:
-    """Both processes have all numbers, the first alone the files, from which one process may go on."""
+def test_a_program_under_torchrun_has_the_bits_of_one_process(tmp_path: Path) -> None:
+    """Both processes have all weights, results and answers, the first alone the files, from which one may go on."""
     (tmp_path / "program.py").write_text(PROGRAM)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
     lines: dict[str, list[str]] = {}
-    for folder, epochs, words in (("alone", "2", ()), ("many", "1", launch), ("many", "2", ())):
+    for folder, epochs, words in (("alone", "2", ()), ("many", "1", LAUNCH), ("many", "2", ())):
         place = tmp_path / folder
         place.mkdir(exist_ok=True)
         done = subprocess.run(
@@ -128,6 +136,66 @@ def test_fit_in_a_program_under_torchrun_leaves_the_bits_of_one_process(tmp_path
     first, again, told = sorted(many)
     assert first == again and "[" in first and told == "kept"
     assert gone_on == ["kept", alone[-1]]
+
+
+COMMANDS = """
+import sys
+from pellucid.cli import main
+
+run, pictures = sys.argv[1:]
+assert main(["evaluate", run, "--json"]) == main(["predict", run, pictures, "--top", "2", "--json"]) == 0
+"""
+
+
+def test_evaluate_and_predict_are_shared_and_say_what_one_process_says(
+    tmp_path: Path, run_folder: Path, command: Command
+) -> None:
+    """Three chunks of pictures, one of which holds a file that is none."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (140, 8, 8), np.uint8)):
+        Image.fromarray(pixels).save(pictures / f"{number:03d}.png")
+    (pictures / "099.png").write_bytes(b"no picture")
+    alone = [command("evaluate", run_folder, "--json"), command("predict", run_folder, pictures, "--top", 2, "--json")]
+    assert [status for status, *_ in alone] == [0, 0] and alone[1][1].count('"picture":') == 139
+    (tmp_path / "program.py").write_text(COMMANDS)
+    done = subprocess.run(
+        [sys.executable, *LAUNCH, str(tmp_path / "program.py"), str(run_folder), str(pictures)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stderr.count("099.png") == 1, done.stderr
+    assert done.stdout == alone[0][1] + alone[1][1]
+
+
+MISHAPS = """
+import os, resource, sys
+from pathlib import Path
+from pellucid.cli import main
+
+out, rank, start = sys.argv[1], os.environ["RANK"], int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+data = "digits"
+if (start, rank) == (0, "1"):
+    os._exit(7)
+if (start, rank) == (1, "1"):
+    data = "not/there"
+if (start, rank) == (2, "0"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+sys.exit(main(["train", "--data", data, *sys.argv[2:], "--out", out]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's limit of a file's size")
+def test_what_goes_wrong_in_one_process_ends_all_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    """One dies before it has joined, one cannot read the pictures, then rank 0 can write no more."""
+    (tmp_path / "program.py").write_text(MISHAPS)
+    done = subprocess.run(
+        [sys.executable, *LAUNCH, "--max-restarts", "3", str(tmp_path / "program.py"), str(tmp_path / "run"), *SMALL,
+         "--epochs", "1"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "not/there" in done.stderr and "File too large" in done.stderr
+    assert len(losses(tmp_path / "run")) == 1
 
 
 def blocks(name: str, kind: str) -> list[str]:
@@ -143,23 +211,35 @@ def test_the_page_s_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / "digits.safetensors").is_file() and list((tmp_path / "checkpoints").iterdir())
 
 
-def test_the_page_s_commands_are_those_that_torchrun_and_train_take() -> None:
+def test_the_page_s_commands_are_those_that_torchrun_and_pellucid_take() -> None:
     """Parsed by both programs; docs/many.md and docs/many.ko.md show the same ones."""
     from torch.distributed.run import get_args_parser
 
+    from pellucid.cli.judge import app
     from pellucid.cli.train import OPTIONS
 
     for kind in ("sh", "yaml", "python"):
         assert blocks("many.md", kind) == blocks("many.ko.md", kind)
-    lines = [line for block in blocks("many.md", "sh") for line in block.splitlines() if "pellucid train" in line]
+    lines = [
+        line
+        for block in blocks("many.md", "sh")
+        for line in block.splitlines()
+        if "torchrun" in line or "pellucid train" in line
+    ]
     parts = re.findall(r"(?:command|args): \[(.*)\]", blocks("many.md", "yaml")[0])
     lines.append(" ".join(parts).replace('"', "").replace(", ", " "))
-    assert len(lines) == 6
-    flags = {name for option, row in OPTIONS.items() for name in row.names or (f"--{option.replace('_', '-')}",)}
+    assert len(lines) == 9
+    flags = {
+        "train": [name for option, row in OPTIONS.items() for name in row.names or (f"--{option.replace('_', '-')}",)]
+    }
+    for judging in get_command(app).commands.values():  # type: ignore[attr-defined]
+        flags[judging.name] = [name for parameter in judging.params for name in parameter.opts]
     for line in lines:
         words = line.removeprefix("srun ").replace("$SLURM_NNODES", "4").split()
         if words[0] == "torchrun":
             given = get_args_parser().parse_args(words[1:])
-            assert (given.module, given.training_script, given.training_script_args[0]) == (True, "pellucid", "train")
-            words = given.training_script_args
-        assert {word for word in words if word.startswith("--")} <= flags, line
+            if not given.module:  # a program
+                continue
+            assert given.training_script == "pellucid"
+            words = ["pellucid", *given.training_script_args]
+        assert {word for word in words if word.startswith("--")} <= set(flags[words[1]]), line

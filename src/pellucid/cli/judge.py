@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +20,9 @@ from pellucid.files.inside import Inside, Place
 from pellucid.model.background import looks_inverted
 from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import find_folder, find_model, read_record
+from pellucid.train.gloo import each_by_itself, join
 from pellucid.train.history import NAMES, SHARES
+from pellucid.train.joined import agree_on_call, first_on_each_machine
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -83,10 +87,13 @@ def evaluate(
     Where a picture may have several labels, accuracy is the share of labels that are right.
     """
 
-    model = trained(run, quiet=as_json)
-    with working(f"reading {run}", quiet=as_json) as bar:
+    processes = join()
+    quiet = as_json or processes.rank > 0
+    model = trained(run, quiet=quiet)
+    with working(f"reading {run}", quiet=quiet) as bar, first_on_each_machine(processes):
         dataset = held_out_data(run, model, data, bar, labels=labels, columns=columns_of(columns))
-    tell_left_out(dataset.skipped, known=data is None)
+    if not processes.rank:
+        tell_left_out(dataset.skipped, known=data is None)
     guesses: list[Any] = []
     several = dataset.test.several
     pixels = masks.Counts(dataset.test.labels, model.graph.output_shape[-1]) if dataset.test.per_pixel else None
@@ -100,8 +107,10 @@ def evaluate(
         else:
             pixels.add(outputs)
 
-    with WorkBar(quiet=as_json) as bar:
+    with WorkBar(quiet=quiet) as bar:
         result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar, outputs=note_outputs)
+    if processes.rank:
+        return
     if pixels is not None:
         per_class = pixels.of_classes(dataset.class_names)
     else:
@@ -240,33 +249,50 @@ def answer(
     out: Place | None = None,
     csv: Path | None = None,
     as_json: bool = False,
+    model: Model | None = None,
 ) -> None:
-    """What `predict` does; for a training that ends, into a place inside its run."""
+    """What `predict` does; for a training that ends, of its model, into a place inside its run.
+
+    Processes that torchrun has started read and judge a chunk of the pictures each, in turns; masks those of one
+    machine, as files are written of them. Rank 0 speaks.
+    """
     from pellucid.datasets import folder
     from pellucid.visualise.answers import per_pixel, several_labels
 
     for table, option in ((out, "--out"), (csv, "--csv")):
         if table is not None:
             check_table_name(table, option)
-    model = trained(run, quiet=as_json)
+    processes = join()
+    quiet = as_json or processes.rank > 0
+    model = trained(run, quiet=quiet) if model is None else model
     files, skipped = folder.list_pictures(paths)
     of_pixels, stems = per_pixel(model), masks.stems_of(files)
-    answers: list[dict[str, Any]] = []
-    unread: list[str] = []
-    inverted = 0
-    with WorkBar(quiet=as_json) as bar:
-        for start in range(0, len(files), CHUNK):
+    agree_on_call("predict", model.parameters, lambda: hashlib.sha256(repr(files).encode()).hexdigest()[:16], CHUNK)
+    starts = range(0, len(files), CHUNK)
+    own = (
+        ([] if processes.rank else starts) if of_pixels and processes.far else starts[processes.rank :: processes.world]
+    )
+    found: dict[int, tuple[list[dict[str, Any]], list[str], int]] = {}
+    with WorkBar(quiet=quiet) as bar, each_by_itself():
+        for start in own:
             chunk = files[start : start + CHUNK]
             read, pictures, reasons = read_pictures(model, chunk)
-            unread += reasons
             if invert:
                 pictures = [255 - picture for picture in pictures]
-            inverted += sum(looks_inverted(picture, model.trained_on.get("background")) for picture in pictures)
+            inverted = sum(looks_inverted(picture, model.trained_on.get("background")) for picture in pictures)
             if of_pixels:
-                answers += masks.answered(model, run, {file: stems[file] for file in read}, pictures)
+                answers = masks.answered(model, run, {file: stems[file] for file in read}, pictures)
             else:
-                answers += judged(model, read, pictures, top)
+                answers = judged(model, read, pictures, top)
+            found[start] = answers, reasons, inverted
             bar(start + len(chunk), len(files), "pictures")
+    for told in processes.gather(json.dumps(list(found.items()))):
+        found |= dict(json.loads(told))
+    if processes.rank:
+        return
+    answers = [one for start in starts for one in found[start][0]]
+    unread = [reason for start in starts for reason in found[start][1]]
+    inverted = sum(found[start][2] for start in starts)
     if unread and len(files) == 1:
         raise DataError(unread[0])
     tell_left_out([(file, reason) for file, _, reason in (line.partition(": ") for line in unread)])

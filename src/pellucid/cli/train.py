@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
 import sys
@@ -24,12 +25,13 @@ from pellucid.cli.labels import columns_of
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError
 from pellucid.runs.console import Console, tell_data
-from pellucid.runs.folder import ANSWERS_FILE, read_record
+from pellucid.runs.folder import ANSWERS_FILE, MODEL_FILE, read_record
 from pellucid.runs.pretrained import DEFAULT
 from pellucid.runs.resume import resume_run
 from pellucid.runs.run import Run, train_run
 from pellucid.runs.setup import DATA, FOLDER_MODEL, MODEL, RESIZE
-from pellucid.runs.together import begun_before
+from pellucid.runs.together import begun_before, load_for_all
+from pellucid.train.distributed import Processes
 from pellucid.train.gloo import join
 
 if TYPE_CHECKING:
@@ -268,8 +270,7 @@ def train(context: typer.Context, **given: Any) -> None:
         done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
         console.note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
         raise typer.Exit(console.interrupt.status or 0)
-    if processes.rank == 0:
-        _answer(run)
+    _answer(run, processes)
 
 
 def _find_learning_rate(given: dict[str, Any], console: CommandConsole) -> None:
@@ -334,14 +335,16 @@ def _refuse_others(given: Sequence[str]) -> None:
         )
 
 
-def _answer(run: Run) -> None:
+def _answer(run: Run, processes: Processes) -> None:
     """Answer for the pictures that were asked for, or say how those without labels are answered for."""
     from pellucid.cli.judge import answer
 
     folder = run.place
-    asked = read_record(folder).get("predict")
-    if asked is not None:
-        answer(folder, [Path(asked)], out=folder / ANSWERS_FILE)
+    asked = "" if processes.rank else read_record(folder).get("predict") or ""
+    asked = os.fsdecode(processes.share(os.fsencode(asked)))
+    if asked:
+        model = load_for_all(processes, folder / MODEL_FILE)
+        answer(folder, [Path(asked)], out=folder / ANSWERS_FILE, model=model)
         return
-    for place, _ in run.dataset.unlabelled:
+    for place, _ in run.dataset.unlabelled if processes.rank == 0 else ():
         say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")

@@ -36,8 +36,8 @@ from pellucid.train import (
 from pellucid.train.callbacks import BackupAndRestore
 from pellucid.train.config import MAX_EPOCHS
 from pellucid.train.doctor import Doctor
-from pellucid.train.gloo import join
-from pellucid.train.joined import agree_on, go_on, locked, usual_shards
+from pellucid.train.gloo import each_by_itself, join
+from pellucid.train.joined import agree_on, agree_on_call, go_on, locked, usual_shards
 from pellucid.train.streaming import Stream
 
 
@@ -161,7 +161,8 @@ class Fitting(Network):
                 )
                 if folder is not None:
                     go_on(trainer, kept, processes)
-                history = trainer.run()
+                with each_by_itself():
+                    history = trainer.run()
             history.params = {"verbose": verbose, "epochs": config.epochs, "steps": trainer.num_steps}
             history.model = self
             history.advice = [said.text for said in watching.findings] if watching else []
@@ -193,6 +194,8 @@ class Fitting(Network):
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
         outputs: called with those of each batch, in order, before the activation that the loss applies itself (the
         final softmax or sigmoid); the next batch overwrites them. on_batch: called then with the means so far.
+        Processes that torchrun has started share the batches, as in `fit`; with the same result in each. Where batches
+        come one by one, and where metrics besides the accuracy are measured, each judges all.
         """
         self._compiled()
         count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
@@ -211,19 +214,19 @@ class Fitting(Network):
             examples, _ = make_examples(self, x, y, None, sample_weight, training=False)
         check_range(examples.images, self.trained_on, self.name)
         total, seen = len(examples), 0
+        processes = agree_on_call("evaluate", self.parameters, examples.fingerprint, count)
+        verbose = 0 if processes.rank else verbose
         with work_bar(0 if progress else verbose) as bar:
             show = progress or bar
 
-            def tell(done: int, answers: Array, logs: dict[str, float]) -> None:
+            def tell(done: int, logs: dict[str, float]) -> None:
                 nonlocal seen
                 seen = done
-                if outputs is not None:
-                    outputs(answers)
                 if on_batch is not None:
                     on_batch(logs)
                 show(done, total, "judging pictures")
 
-            logs = evaluate(self, examples, count, tell=tell)
+            logs = evaluate(self, examples, count, tell=tell, outputs=outputs, processes=processes)
         result = Evaluation(named(logs, self.metric_names))
         if verbose:
             say(f"{seen:,} pictures: {result}")

@@ -31,7 +31,8 @@ from pellucid.ops.geometry import Array, Shape, whole
 from pellucid.ops.memory import give_back
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Predictor
-from pellucid.train import ACCURACY_NAMES, OptimizerState
+from pellucid.train import ACCURACY_NAMES, Examples, OptimizerState
+from pellucid.train.joined import agree_on_call, answers_of_all
 from pellucid.train.measuring import plain as plain_metric
 
 PREDICT_BYTES = 256 * 2**20
@@ -172,6 +173,7 @@ class Network(Stack):
         Shapes: x (M, H, W, C) -> (M, classes); a list of such, in order, from a model with several outputs.
         x may also be batches, as in `fit`, of which `steps` are taken; labels among them are left alone.
         verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
+        Processes that torchrun has started share the batches of one call, and each has all answers.
         """
         if is_stream(x):
             return answers_for(x, steps, lambda batch: self.predict(batch, batch_size, 0))
@@ -183,15 +185,18 @@ class Network(Stack):
             capacity = max(min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1)), 1)
         if count <= capacity:
             return self._answer(images, np.asarray, max(count, 1))
-        done = 0
+        processes = agree_on_call("predict", self.parameters, Examples(images, np.zeros(count)).fingerprint, capacity)
+        done, verbose = 0, 0 if processes.rank else verbose
         with work_bar(verbose) as bar:
 
             def told(batch: Any) -> Array:
                 nonlocal done
                 bar(done, count, "answering for pictures")
-                done += len(batch)
+                done = min(done + len(batch) * processes.world, count)
                 return np.asarray(batch)
 
+            if processes.world > 1:
+                return answers_of_all(processes, count, capacity, lambda at: self._answer(images[at], told, capacity))
             return self._answer(images, told, capacity)
 
     def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:

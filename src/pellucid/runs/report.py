@@ -19,6 +19,8 @@ from pellucid.runs.folder import (
     read_record,
     title_of,
 )
+from pellucid.runs.together import load_for_all
+from pellucid.train.distributed import Processes
 from pellucid.train.history import NAMES, SHARES
 
 if TYPE_CHECKING:
@@ -113,27 +115,28 @@ def stages(history: History, config: TrainConfig) -> str | None:
     return f"held-out accuracy: {percent(max(held[:first]))} with the new head, {percent(max(held[first:]))} fine-tuned"
 
 
-def report(folder: Inside, dataset: Dataset, history: History, config: TrainConfig, console: Console) -> None:
+def report(
+    folder: Inside, dataset: Dataset, history: History, config: TrainConfig, console: Console, processes: Processes
+) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is said too.
     """
     if (both := stages(history, config)) is not None:
         console.say(both)
-    console.say(f"test {judge(folder / MODEL_FILE, dataset, console)} on {len(dataset.test):,} pictures")
+    console.say(f"test {judge(folder / MODEL_FILE, dataset, console, processes)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
-        console.say(f"last {judge(folder / LAST_FILE, dataset, console)} after the last epoch")
+        console.say(f"last {judge(folder / LAST_FILE, dataset, console, processes)} after the last epoch")
         console.note("(the epoch kept is the best on these same pictures; validation=0.1 chooses it on others)")
     console.say(f"run {folder}")
 
 
-def judge(file: Place, dataset: Dataset, console: Console) -> str:
-    """A model file's result on the test pictures, in words."""
-    from pellucid.model.file import load
-
+def judge(file: Place, dataset: Dataset, console: Console, processes: Processes) -> str:
+    """A model file's result on the test pictures, in words. All processes judge what rank 0 has written."""
     with console.bar() as bar:
         bar.busy(f"reading {file}")
-        result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
+        model = load_for_all(processes, file)
+        result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
     loss = f"loss {result['loss']:.4f}"
     shares = [f"{NAMES.get(name, name)} {percent(result[name])}" for name in reversed(SHARES) if name in result]
     return ", ".join([*shares, loss])

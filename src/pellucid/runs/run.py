@@ -32,7 +32,7 @@ from pellucid.runs.setup import (
 from pellucid.runs.tracking import Tracking
 from pellucid.runs.weights import begin_from, load_weights
 from pellucid.train.distributed import Processes
-from pellucid.train.gloo import join
+from pellucid.train.gloo import each_by_itself, join
 from pellucid.train.joined import agree_on, first_on_each_machine, locked, usual_shards
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def go(
     from pellucid.runs.training import On, run_training
     from pellucid.train import TrainingStarted
 
-    with console.watching() as listeners:
+    with console.watching() as listeners, each_by_itself():
         history = run_training(
             network,
             *examples,
@@ -290,10 +290,11 @@ def go(
             # the first checkpoint stands by then, so a run that has this file can go on
             first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
         )
-    if checkpoints is not None and not console.stopped:
+    if not any(told == "stopped" for told in processes.gather("stopped" if console.stopped else "")):
         try:
-            draw(folder, console)
-            report(folder, dataset, history, config, console)
+            if checkpoints is not None:
+                draw(folder, console)
+            report(folder, dataset, history, config, console, processes)
         except KeyboardInterrupt:
             console.note(f'interrupted after all epochs; resume_run("{folder}") draws and judges')
             raise

@@ -1,4 +1,4 @@
-"""A run that torchrun starts again: which folder it has begun."""
+"""A run of several processes: which folder it has begun where torchrun starts it again, and its models for all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import contextlib
 import os
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import PellucidError
+from pellucid.files.inside import Place, reading
 from pellucid.runs.folder import RUN_FILE, read_record
 from pellucid.train.distributed import Processes
 from pellucid.train.gloo import started_together
+
+if TYPE_CHECKING:
+    from pellucid.model import Model
 
 
 def begun_before(processes: Processes, out: Path | None, facts: dict[str, Any]) -> Path | None:
@@ -32,3 +36,16 @@ def begun_before(processes: Processes, out: Path | None, facts: dict[str, Any]) 
                     found = str(folder)
     found = os.fsdecode(processes.share(os.fsencode(found)))
     return Path(found) if found else None
+
+
+def load_for_all(processes: Processes, file: Place) -> Model:
+    """The model in a file that rank 0 alone has."""
+    from pellucid.model.file import from_bytes, load
+
+    if processes.world == 1:
+        return load(file)
+    data = b""
+    if not processes.rank:
+        with reading(file) as opened:
+            data = opened.read()
+    return from_bytes(processes.share(data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import math
@@ -12,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,26 @@ POLL_S = 0.02
 def started_together() -> bool:
     """Whether torchrun has started this process, perhaps as the only one."""
     return all(name in os.environ for name in STARTED_BY)
+
+
+_by_itself = 0
+"""Blocks in hand in which each process answers by itself."""
+
+
+@contextlib.contextmanager
+def each_by_itself() -> Iterator[None]:
+    """Within the block `sharing` gives this process alone: a callback may judge or answer in one process only."""
+    global _by_itself
+    _by_itself += 1
+    try:
+        yield
+    finally:
+        _by_itself -= 1
+
+
+def sharing() -> Processes:
+    """The processes that judge and answer together."""
+    return Alone() if _by_itself else join()
 
 
 @functools.cache
@@ -79,6 +100,7 @@ class Gloo:
         self._num_begun = self._num_ended = 0
         self._watch()
         self._exchange(self._join)
+        atexit.register(self._leave)
         self._room = np.empty(0, np.uint8)
         self._shared = Shared(self.rank, self.world, self.gather)
         self.far = not all(self._shared.reaches(rank) for rank in range(self.world) if rank != self.rank)
@@ -90,6 +112,11 @@ class Gloo:
         )[0]
         own = self._distributed.PrefixStore(meet(store, self.rank, self.world), store)
         self._distributed.init_process_group("gloo", store=own, **place)
+
+    def _leave(self) -> None:
+        """End gloo's threads with the program: left to the end of the process they abort it, now and then."""
+        if self._num_begun == self._num_ended:
+            self._distributed.destroy_process_group()
 
     def _watch(self) -> None:
         """End this process when torchrun has gone, which may have been killed, and when it may wait in vain.

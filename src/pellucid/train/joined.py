@@ -6,20 +6,24 @@ import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pellucid import ops
 from pellucid._modules import installed_version
 from pellucid._text import printable
 from pellucid.files import tensor_file
 from pellucid.files.inside import Place
+from pellucid.layers.parameters import FlatParameters
+from pellucid.ops.geometry import Array
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
-from pellucid.train.distributed import Processes, agree
+from pellucid.train.distributed import Processes, agree, merge
 from pellucid.train.examples import Examples
-from pellucid.train.gloo import join, started_together
+from pellucid.train.gloo import join, sharing, started_together
 from pellucid.train.resume import other_backend, settings_of
 from pellucid.train.trainable import Trainable
 from pellucid.train.trainer import Trainer
@@ -87,16 +91,60 @@ def agree_on(
     agree(
         processes,
         {
-            "version": installed_version(),
+            **_of_call("fit"),
             **({} if mixed else kernels),
             "epochs": config.epochs,
             "patience": config.patience,
             **settings_of(network, *examples, config),
             "layers": network.facts().get("layers"),
-            "weights at the start": hashlib.sha256(network.parameters.vector.data).hexdigest()[:16],
+            "weights at the start": _weights(network.parameters),
         },
-        dict.fromkeys(kernels, ", or give mixed=True: then the last bits depend on who computes what"),
+        {**dict.fromkeys(kernels, ", or give mixed=True: then the last bits depend on who computes what"), **CALLS},
     )
+
+
+def agree_on_call(call: str, parameters: FlatParameters, pictures: Callable[[], str], batch_size: int) -> Processes:
+    """The processes that share a call of `evaluate` or `predict`, which they have compared.
+
+    pictures: a text by which they are known. Errors: ConfigError, in all of them, naming what differs and where.
+    """
+    processes = sharing()
+    if processes.world > 1:
+        facts = {"batch size": batch_size, "pictures": pictures(), "weights": _weights(parameters)}
+        agree(processes, {**_of_call(call), **facts}, CALLS)
+    return processes
+
+
+def answers_of_all(
+    processes: Processes, count: int, batch_size: int, answer: Callable[[slice], Any]
+) -> Array | list[Array]:
+    """Answers for pictures in batches, of which each process takes its turns; several outputs as a list.
+
+    answer: gives those for the pictures of a batch. Shapes: (count, ...) float32 each.
+    """
+    starts = range(processes.rank * batch_size, count, processes.world * batch_size)
+    places = [slice(start, start + batch_size) for start in starts]
+    whole: list[Array] = []
+    for place in places or [slice(1)]:  # who has no batch learns the shapes from one picture
+        given = answer(place)
+        given = given if isinstance(given, list) else [given]
+        whole = whole or [np.zeros((count, *array.shape[1:]), np.float32) for array in given]
+        for array, rows in zip(whole, given if places else (), strict=bool(places)):
+            array[place] = rows
+    for array in whole:
+        merge(processes, array)
+    return whole[0] if len(whole) == 1 else whole
+
+
+CALLS = {"call": ": under torchrun each process calls fit, evaluate and predict as the others do"}
+
+
+def _of_call(call: str) -> dict[str, str]:
+    return {"call": call, "version": installed_version()}
+
+
+def _weights(parameters: FlatParameters) -> str:
+    return hashlib.sha256(parameters.vector.data).hexdigest()[:16]
 
 
 def share_saved(

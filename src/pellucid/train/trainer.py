@@ -222,7 +222,7 @@ class Trainer:
             graph=stage.now.graph,
             measuring=self._measuring,
             make=stage.engine.evaluation,
-            tell=lambda done, outputs, logs: self._tell(PicturesJudged(epoch, done, total, logs)),
+            tell=lambda done, logs: self._tell(PicturesJudged(epoch, done, total, logs)),
             processes=self._processes if self.config.shards > 1 else None,
         )
         if self._stops():
