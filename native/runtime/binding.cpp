@@ -377,6 +377,7 @@ NB_MODULE(_native, m) {
     m.def("field_choices", &field_choices, nb::sig("def field_choices() -> dict[str, list[str]]"));
     m.def("instruction_sets", &instruction_sets);
     m.def("instruction_set", [] { return chosen_set; });
+    m.def("vector_floats", [] { return vector_floats(chosen_set); });
     m.def("use_instruction_set", &use, nb::arg("name"));
     m.def("available_cores", &available_cores);
     m.def("recomputed", &recomputed);

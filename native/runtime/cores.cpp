@@ -9,6 +9,8 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#elif defined(_WIN32)
+#include <windows.h>
 #endif
 
 namespace pellucid {
@@ -76,6 +78,9 @@ int available_cores() {
     if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
     const double quota = cgroup_cores();
     if (quota < cores) cores = int(quota + 0.999);
+#elif defined(_WIN32)
+    DWORD_PTR own = 0, all = 0;  // own is 0 where the process runs in several groups of 64
+    if (GetProcessAffinityMask(GetCurrentProcess(), &own, &all) && own) cores = __builtin_popcountll(own);
 #endif
     return cores < 1 ? 1 : cores;
 }

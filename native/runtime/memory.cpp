@@ -3,6 +3,10 @@
 
 #include <cstdlib>
 
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -21,7 +25,19 @@ void* allocate(size_t bytes) {
         }
     }
 #endif
+#if defined(_WIN32)
+    return _aligned_malloc(bytes, 64);
+#else
     return std::aligned_alloc(64, bytes);
+#endif
+}
+
+void release(void* memory) {
+#if defined(_WIN32)
+    _aligned_free(memory);
+#else
+    std::free(memory);
+#endif
 }
 
 }  // namespace pellucid

@@ -55,8 +55,8 @@ void pause_cpu() {
 struct OwnedArena : Arena {
     OwnedArena() : Arena{nullptr, 0} {}
     ~OwnedArena() {
-        std::free(data);
-        std::free(aside.data);
+        release(data);
+        release(aside.data);
     }
     Arena aside{nullptr, 0};  // whoever is left by longjmp may leave the two exchanged
     double work = 0;     // of the calls of parallel_for on this thread, see WorkCount
@@ -66,7 +66,9 @@ struct OwnedArena : Arena {
 
 thread_local OwnedArena thread_arena;
 
-#if defined(_WIN32)
+#if defined(__MINGW32__)
+#define PELLUCID_SETJMP(place) _setjmp(place, nullptr)  // without a frame longjmp unwinds none, as everywhere else
+#elif defined(_WIN32)
 #define PELLUCID_SETJMP setjmp
 #else
 #define PELLUCID_SETJMP _setjmp  // without the signal mask, which would be a call of the system
@@ -295,7 +297,7 @@ void* arena_reserve(Arena& arena, size_t bytes) {
     const bool suits = bytes <= arena.bytes;
 #endif
     if (!suits) {
-        std::free(arena.data);
+        release(arena.data);
         arena.data = nullptr;
         arena.bytes = 0;
         const size_t rounded = (bytes + kRounding - 1) / kRounding * kRounding;

@@ -22,8 +22,9 @@ void* arena_reserve(Arena& arena, size_t bytes);
 void set_aside(Arena& arena);
 
 // Memory for many numbers, aligned to 64 bytes; much of it, where the system has them, in large pages: 36 points of a
-// transform lie on as many small ones. Null where there is none; std::free gives it back.
+// transform lie on as many small ones. Null where there is none; release gives it back.
 void* allocate(size_t bytes);
+void release(void* memory);
 
 using Task = void (*)(void* context, int64_t task, Arena& arena);
 

@@ -58,7 +58,7 @@ void RunLock::unlock() { side_.load()->mutex.unlock(); }
 
 void* Workspace::reserve(int64_t bytes) {
     if (!suits(bytes_, bytes)) {
-        std::free(data_);
+        release(data_);
         data_ = nullptr;
         bytes_ = 0;
         const size_t rounded = (size_t(bytes) + kRounding - 1) / kRounding * kRounding;
@@ -71,12 +71,12 @@ void* Workspace::reserve(int64_t bytes) {
 
 void Workspace::release_above(int64_t bytes) {
     if (bytes_ <= bytes) return;
-    std::free(data_);
+    release(data_);
     data_ = nullptr;
     bytes_ = 0;
 }
 
-Workspace::~Workspace() { std::free(data_); }
+Workspace::~Workspace() { release(data_); }
 
 Outcome run_once(const BoundKernel& bound) {
     constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training would be held all along

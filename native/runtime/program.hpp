@@ -46,6 +46,7 @@ const Signature* find_signature(const std::string& name);
 std::vector<std::string> instruction_sets();
 std::vector<std::string> built_instruction_sets();
 const Kernel* find_kernel(const std::string& isa, const Signature* signature);
+int64_t vector_floats(const std::string& isa);  // in one of its vectors
 
 // A kernel bound to its arguments. Whoever makes it keeps the arrays alive.
 struct BoundKernel {

@@ -74,58 +74,41 @@ const Signature* find_signature(const std::string& name) {
     return nullptr;
 }
 
-#define PELLUCID_DECLARE(Struct, name, FIELDS) extern const Kernel name;
-#define PELLUCID_ADDRESS(Struct, name, FIELDS) &PELLUCID_SET::kernels::name,
-
-#if defined(PELLUCID_X86)
-namespace avx512::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
-namespace avx2::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
+// PELLUCID_INSTRUCTION_SETS, given by the build: a row SET(name, floats in a vector, whether this machine has it) for each
+// instruction set that the kernels were compiled for, best first.
+#if defined(__x86_64__)
+#define HAS(feature) (__builtin_cpu_supports(#feature) != 0)
 #endif
-namespace baseline::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
+#define PELLUCID_DECLARE(Struct, name, FIELDS) extern const Kernel name;
+#define PELLUCID_ADDRESS(Struct, name, FIELDS) &kernels::name,
+#define SET(isa, floats, present)                                    \
+    namespace isa {                                                  \
+    namespace kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }         \
+    namespace {                                                      \
+    const Kernel* const table[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)}; \
+    }                                                                \
+    }
+PELLUCID_INSTRUCTION_SETS
+#undef SET
 
 namespace {
 
-#if defined(PELLUCID_X86)
-#define PELLUCID_SET avx512
-const Kernel* const avx512_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
-#undef PELLUCID_SET
-#define PELLUCID_SET avx2
-const Kernel* const avx2_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
-#undef PELLUCID_SET
-
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_avx512() {
-#if defined(PELLUCID_EMULATE_AVX512)
-    return has_avx2();
-#else
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-}
-#endif
-#define PELLUCID_SET baseline
-const Kernel* const baseline_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
-#undef PELLUCID_SET
-bool always() { return true; }
-
 struct InstructionSet {
     const char* name;
+    int64_t vector_floats;
     bool (*present)();
     const Kernel* const* kernels;  // in the order of all_signatures
 };
 
-const InstructionSet sets[] = {  // best first; an emulated set is never the best
-#if defined(PELLUCID_X86)
-#if !defined(PELLUCID_EMULATE_AVX512)
-    {"avx512", has_avx512, avx512_kernels},
-#endif
-    {"avx2", has_avx2, avx2_kernels},
-#endif
-    {"baseline", always, baseline_kernels},
-#if defined(PELLUCID_X86) && defined(PELLUCID_EMULATE_AVX512)
-    {"avx512", has_avx512, avx512_kernels},
-#endif
-};
+#define SET(isa, floats, present) {#isa, floats, [] { return present; }, isa::table},
+const InstructionSet sets[] = {PELLUCID_INSTRUCTION_SETS};
+#undef SET
+
+const InstructionSet& find_set(const std::string& isa) {
+    const InstructionSet* set = sets;
+    while (isa != set->name) ++set;  // whoever asks has the name from here
+    return *set;
+}
 
 }  // namespace
 
@@ -143,9 +126,9 @@ std::vector<std::string> built_instruction_sets() {
 }
 
 const Kernel* find_kernel(const std::string& isa, const Signature* signature) {
-    for (const InstructionSet& set : sets)
-        if (isa == set.name) return set.kernels[signature - all_signatures];
-    return nullptr;
+    return find_set(isa).kernels[signature - all_signatures];
 }
+
+int64_t vector_floats(const std::string& isa) { return find_set(isa).vector_floats; }
 
 }  // namespace pellucid

@@ -12,7 +12,6 @@ from pellucid.ops import native
 from pellucid.ops.memory import aligned_zeros
 
 PROBE_TASKS, PROBE_ROUNDS, PROBE_CHAINS = 64, 40_000, 12
-VECTOR_FLOATS = {"baseline": 4, "avx2": 8, "avx512": 16}
 STREAM_FLOATS = 1 << 24
 """64 MB an array: larger than the caches of any machine this is meant for."""
 
@@ -34,7 +33,7 @@ class Limits:
 
 def probe_flops(tasks: int, rounds: int) -> float:
     """Floating-point operations of the multiply-add loop."""
-    return 2.0 * tasks * rounds * PROBE_CHAINS * VECTOR_FLOATS[native.instruction_set()]
+    return 2.0 * tasks * rounds * PROBE_CHAINS * native.vector_floats()
 
 
 def probe_limits(repeats: int = 5) -> Limits:

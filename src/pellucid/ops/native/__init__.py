@@ -5,7 +5,7 @@ a word of choices.hpp. `run(step)` runs one; `Program(steps)` runs many in one c
 are float32 and C-contiguous unless arguments.hpp says otherwise. Whoever calls, no step can be made whose arrays do not
 fit each other, or whose sizes exceed its arrays or the kernels' limits: BackendError.
 
-`PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512), `PELLUCID_NUM_THREADS` the number of threads.
+`PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512; neon on arm64), `PELLUCID_NUM_THREADS` the number of threads.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from pellucid.ops.native.runtime import reason as reason
 from pellucid.ops.native.runtime import recomputed as recomputed
 from pellucid.ops.native.runtime import run as run
 from pellucid.ops.native.runtime import set_num_threads as set_num_threads
+from pellucid.ops.native.runtime import vector_floats as vector_floats
 from pellucid.ops.native.signature import choices as choices
 from pellucid.ops.native.signature import signatures as signatures
 from pellucid.ops.native.steps import step as step

@@ -45,6 +45,11 @@ def instruction_sets() -> list[str]:
     return _native.instruction_sets() if available else []
 
 
+def vector_floats() -> int:
+    """How many numbers one of its vectors holds."""
+    return _native.vector_floats()
+
+
 def num_threads() -> int:
     """How many threads a kernel may use."""
     return _native.num_threads()
