@@ -1,6 +1,7 @@
 """Checks the compiled kernels: each instruction set for itself, nothing weak, no vector spilled in an inner loop.
 
     python scripts/check_kernels.py build/develop
+    python scripts/check_kernels.py build/arm64/kernels aarch64-linux-gnu-      with the binutils of that prefix
 
 Why: two instruction sets that share one weak symbol run each other's code, and a spill halves a kernel's speed.
 """
@@ -15,12 +16,13 @@ from pathlib import Path
 
 ALLOWED_UNDEFINED = re.compile(
     r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|"
-    r"pellucid::(parallel_for|arena_reserve|set_aside)\(.*)$"
+    r"__aarch64_\w+|pellucid::(parallel_for|arena_reserve|set_aside)\(.*)$"
 )
 SHARED = re.compile(r"^pellucid::(\w+)::(kernels::)?\w+(\(.*\))?$")
 TILED = ("common/gather_gemm.cpp.o", "winograd/winograd.cpp.o", "winograd/backward_kernel.cpp.o")
-SPILL = re.compile(r"mov[au]p[sd]\s+%[xyz]mm\d+,\s*-?(0x[0-9a-f]+)?\(%r[sb]p\)")
-JUMP = re.compile(r"^j\w+\s+([0-9a-f]+)")
+SPILL = re.compile(r"mov[au]p[sd]\s+%[xyz]mm\d+,\s*-?(0x[0-9a-f]+)?\(%r[sb]p\)|st[rp]\s+q\d+,.*\[sp")
+JUMP = re.compile(r"^(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z)\s+(?:\S+, )*([0-9a-f]+)\b")
+PRODUCT = re.compile(r"mulps|fmadd|fmla|fmul")
 
 
 def _output(*command: str) -> str:
@@ -72,32 +74,32 @@ def inner_loops(listing: str) -> dict[str, list[str]]:
             jump = JUMP.match(text)
             start = places.get(int(jump[1], 16), i) if jump else i
             body = [line for _, line in code[start:i]]
-            if any("mulps" in line or "fmadd" in line for line in body) and (
-                name[1] not in loops or len(body) < len(loops[name[1]])
-            ):
+            if any(map(PRODUCT.search, body)) and (name[1] not in loops or len(body) < len(loops[name[1]])):
                 loops[name[1]] = body
     return loops
 
 
-def spill_faults(path: Path) -> list[str]:
+def spill_faults(path: Path, prefix: str) -> list[str]:
     """Vector stores to the stack in the inner loops of one object."""
-    loops = inner_loops(_output("objdump", "-d", "-C", "--no-show-raw-insn", str(path)))
+    loops = inner_loops(_output(f"{prefix}objdump", "-d", "-C", "--no-show-raw-insn", str(path)))
     return [f"{path}: {name} spills: {line}" for name, body in loops.items() for line in body if SPILL.search(line)] + (
         [] if len(loops) > 8 else [f"{path}: found only {len(loops)} register tiles"]
     )
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, prefix: str = "") -> int:
     objects = sorted(folder.glob("CMakeFiles/kernels_*.dir/native/*/*.o"))
     faults = [] if objects else [f"no kernel objects under {folder}"]
-    symbols, sections = (_of_each(objects, *command) for command in (("nm", "-C"), ("readelf", "-SW")))
+    symbols, sections = (
+        _of_each(objects, prefix + program, option) for program, option in (("nm", "-C"), ("readelf", "-SW"))
+    )
     for path in objects:
         faults += symbol_faults(path, symbols[path], sections[path])
         if f"{path.parent.name}/{path.name}" in TILED:
-            faults += spill_faults(path)
+            faults += spill_faults(path, prefix)
     print("\n".join(faults) or f"{len(objects)} objects: each instruction set for itself, nothing weak, no spills")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

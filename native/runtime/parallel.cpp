@@ -27,6 +27,8 @@
 #include <pthread.h>
 #endif
 
+#include "runtime/of_thread.hpp"
+
 namespace pellucid {
 namespace {
 
@@ -64,7 +66,7 @@ struct OwnedArena : Arena {
     std::jmp_buf* escape = nullptr;  // where this thread goes on when there is no memory
 };
 
-thread_local OwnedArena thread_arena;
+OwnedArena& thread_arena() { return of_this_thread<OwnedArena>(); }
 
 #if defined(__MINGW32__)
 #define PELLUCID_SETJMP(place) _setjmp(place, nullptr)  // without a frame longjmp unwinds none, as everywhere else
@@ -161,7 +163,7 @@ struct Pool {
     }
 
     bool perform(int64_t i) {
-        OwnedArena& arena = thread_arena;
+        OwnedArena& arena = thread_arena();
         return attempt(arena, [&] { task(context, i, arena); });
     }
 
@@ -248,12 +250,14 @@ struct Global {
 std::atomic<int64_t> num_forks{0};
 Global* global = nullptr;
 
+#if !defined(_WIN32)
 void forget_after_fork() {
     const int threads = global->threads.load();
     global = new Global;
     global->threads.store(threads);
     num_forks.fetch_add(1);
 }
+#endif
 
 // The pool is one caller's; let go of however it is left.
 struct Hold {
@@ -312,7 +316,7 @@ void* arena_reserve(Arena& arena, size_t bytes) {
 void set_aside(Arena& arena) { std::swap(arena, static_cast<OwnedArena&>(arena).aside); }
 
 void parallel_for(int64_t tasks, double work, Task run, void* context) {
-    OwnedArena& arena = thread_arena;
+    OwnedArena& arena = thread_arena();
     Global& g = *global;
     arena.work += work;
     if (tasks > 1 && work >= kInlineWork && !arena.alone && g.threads.load(std::memory_order_relaxed) > 1) {
@@ -343,7 +347,7 @@ int64_t clock_ticks() { return Clock::now().time_since_epoch().count(); }
 }  // namespace
 
 WorkCount::WorkCount(bool small) {
-    OwnedArena& arena = thread_arena;
+    OwnedArena& arena = thread_arena();
     arena.work = 0;
     arena.small = small;
     arena.rapid = small && clock_ticks() - global->small_ended.load(std::memory_order_relaxed) < kRapid;
@@ -353,14 +357,14 @@ WorkCount::WorkCount(bool small) {
 }
 
 WorkCount::~WorkCount() {
-    if (thread_arena.small) global->small_ended.store(clock_ticks(), std::memory_order_relaxed);
-    thread_arena.small = thread_arena.alone = false;
+    if (thread_arena().small) global->small_ended.store(clock_ticks(), std::memory_order_relaxed);
+    thread_arena().small = thread_arena().alone = false;
 }
 
-double WorkCount::work() const { return thread_arena.work; }
+double WorkCount::work() const { return thread_arena().work; }
 
 bool with_memory(void (*body)(void*), void* what) {
-    return attempt(thread_arena, [=] { body(what); });
+    return attempt(thread_arena(), [=] { body(what); });
 }
 
 void prepare_threads() {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/of_thread.hpp"
 #include "runtime/parallel.hpp"
 
 namespace pellucid {
@@ -80,7 +81,7 @@ Workspace::~Workspace() { release(data_); }
 
 Outcome run_once(const BoundKernel& bound) {
     constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training would be held all along
-    thread_local Workspace workspace;
+    Workspace& workspace = of_this_thread<Workspace>();
     const int64_t own = whole_lines(bound.workspace_bytes());
     char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
     Context context{memory, kOk, memory + own};

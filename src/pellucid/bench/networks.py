@@ -6,7 +6,8 @@ measured in the same process just before.
 
 from __future__ import annotations
 
-import resource
+import ctypes
+import mmap
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -184,13 +185,19 @@ def _restart_peak() -> int:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
         return _peak_bytes()
-    return pages * resource.getpagesize()
+    return pages * mmap.PAGESIZE
 
 
 def _peak_bytes() -> int:
+    if sys.platform == "win32":
+        counters = (ctypes.c_size_t * 9)(9 * 8)  # PROCESS_MEMORY_COUNTERS: its size, PeakWorkingSetSize, seven more
+        ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 9 * 8)
+        return int(counters[1])
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
+        import resource
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,11 +26,14 @@ def in_fresh_process(what: str, threads: int | None, work: Callable[..., Found],
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, threads, work, args))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child's mask too: Ctrl-C is for us
-    try:
+    if sys.platform == "win32":
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child's mask too: Ctrl-C is for us
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
         found, error = ours.recv()

@@ -32,6 +32,7 @@ from pellucid.datasets.download import Progress, cache_folder
 from pellucid.datasets.pictures import Fitting, decode, decode_with_numbers, fit_array
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.reading import fill, in_order
+from pellucid.files.sharing import rename
 
 FORMAT = 3
 DEFAULT_LIMIT_BYTES = 20_000_000_000
@@ -249,9 +250,9 @@ def _finish(folder: Path, name: str, part: Path, file: Any, index: Mapping[str, 
     index_part = part.with_suffix(".json.part")
     try:
         file.close()
-        part.replace(folder / f"{name}.u8")
+        rename(part, folder / f"{name}.u8")
         index_part.write_text(json.dumps(index), encoding="utf-8")
-        index_part.replace(folder / f"{name}.json")
+        rename(index_part, folder / f"{name}.json")
     except OSError:
         return None
     finally:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from pellucid.errors import DataError
+from pellucid.files import sharing
+from pellucid.files.sharing import rename
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what)."""
@@ -104,7 +107,7 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
             except _Failed as error:
                 failures.append(f"{url} ({error})")
             else:
-                part.replace(target)
+                rename(part, target)
                 return target
         if _size(part) == 0:
             part.unlink(missing_ok=True)
@@ -120,34 +123,29 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
 def alone(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Keep other processes out until the block ends; waits for one that is in, and says so by `waiting`.
 
-    The lock goes with the process that holds it, however that ends. Windows has no such locks: nobody waits there.
+    The lock goes with the process that holds it, however that ends.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o666)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting is not None:
-                    waiting()
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            held = sharing.lock(handle)
             # the one before has removed what it held: a file of this name is another by now, or none. Asked of the
             # handle: under its name the file may go between two questions.
-            if os.fstat(handle).st_nlink == 0:
-                continue
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
+            if held and os.fstat(handle).st_nlink > 0:
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(PermissionError):  # Windows removes no open file: there it stays, empty
+                        lock.unlink(missing_ok=True)
+                return
         finally:
             os.close(handle)
+        if not held:
+            if waiting is not None:
+                waiting()
+                waiting = None
+            time.sleep(sharing.PAUSE_S)
 
 
 def copy(files: Sequence[Path], folder: Path, what: str, progress: Progress | None = None) -> Path:
@@ -170,7 +168,7 @@ def arriving(target: Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield partial
-        partial.replace(target)
+        rename(partial, target)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()

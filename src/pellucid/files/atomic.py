@@ -19,6 +19,7 @@ from typing import IO
 
 from pellucid.errors import CheckpointError
 from pellucid.files.inside import Inside
+from pellucid.files.sharing import rename
 
 _BESIDE = (".pellucid-", ".tmp")
 
@@ -107,7 +108,7 @@ def _renamed(target: Inside) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(handle)
-            os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+            rename(beside, name, folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(beside, dir_fd=folder)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import weakref
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from typing import IO
 from pellucid.errors import CheckpointError
 
 BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+WINDOWS = os.name == "nt"
 MAX_TEXT_BYTES = 64 << 20
 """What a run's text may take: a million names of files, or two hundred thousand epochs."""
 
@@ -28,6 +30,10 @@ _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _CAREFUL = _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _BINARY
 _WORDS = {stat.S_IFLNK: "link", stat.S_IFDIR: "folder", stat.S_IFREG: "file"}
+
+
+_NO_FILE = re.compile(r'(?i)[\x00-\x1f<>:"\\|?*]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$) *(\.|$)')
+"""What Windows takes for no name of a file: see its "Naming Files, Paths, and Namespaces"."""
 
 
 class _Opened:
@@ -53,7 +59,7 @@ class Inside:
     def __init__(self, folder: Path | Inside, *parts: str) -> None:
         self._root: _Opened = folder._root if isinstance(folder, Inside) else _Opened(folder)
         self._parts: tuple[str, ...] = (*folder._parts, *parts) if isinstance(folder, Inside) else parts
-        if any(part in ("", ".", "..") or "/" in part or os.sep in part for part in parts):
+        if any(part in ("", ".", "..") or "/" in part or os.sep in part or _reserved(part) for part in parts):
             raise CheckpointError(f"{folder}: {parts!r} is no name of a file in a folder")
 
     def __truediv__(self, name: str) -> Inside:
@@ -168,6 +174,11 @@ class Inside:
 
 Place = Path | Inside
 """A file that somebody named, whose links are followed, or one inside a folder."""
+
+
+def _reserved(name: str) -> bool:
+    """Whether the name is another thing than a file's on Windows: a device, a stream of a file, a place on a drive."""
+    return WINDOWS and _NO_FILE.search(name) is not None
 
 
 def refusal(where: object, found: str, expected: str) -> CheckpointError:

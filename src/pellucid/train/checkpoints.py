@@ -10,14 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # no flock on this system
-    fcntl = None  # type: ignore[assignment]
-
 from pellucid._display import Brief
 from pellucid.errors import CheckpointError
-from pellucid.files import tensor_file
+from pellucid.files import sharing, tensor_file
 from pellucid.files.atomic import make_folder, remove_leftovers
 from pellucid.files.inside import Inside, Place
 from pellucid.ops.geometry import Array
@@ -126,19 +121,15 @@ class Checkpoints:
 
 
 def _lock(handle: int, folder: Inside, until_s: float) -> None:
-    if fcntl is None:
-        return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        if time.perf_counter() < until_s:
-            time.sleep(0.1)
-            _lock(handle, folder, until_s)
-            return
-        owner = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
-        raise CheckpointError(
-            f"{folder}: process {owner} is training here; wait until it ends, stop it, or train in another folder"
-        ) from error
+        while not sharing.lock(handle):
+            if time.perf_counter() >= until_s:
+                owner = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
+                raise CheckpointError(
+                    f"{folder}: process {owner} is training here; wait until it ends, stop it, or train in another "
+                    "folder"
+                )
+            time.sleep(sharing.PAUSE_S)
     except OSError:  # a file system without locks
         return
     if os.fstat(handle).st_nlink > 1:  # the file has another name elsewhere: it is not ours to write to

@@ -5,7 +5,8 @@ a word of choices.hpp. `run(step)` runs one; `Program(steps)` runs many in one c
 are float32 and C-contiguous unless arguments.hpp says otherwise. Whoever calls, no step can be made whose arrays do not
 fit each other, or whose sizes exceed its arrays or the kernels' limits: BackendError.
 
-`PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512; neon on arm64), `PELLUCID_NUM_THREADS` the number of threads.
+`PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512; neon on arm64), `PELLUCID_NUM_THREADS` the number of
+threads.
 """
 
 from __future__ import annotations
