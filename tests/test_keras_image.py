@@ -114,3 +114,70 @@ def test_likeness_patches_and_colours_are_tensorflows() -> None:
         for name in ours.files:
             assert ours[name].shape == theirs[name].shape and ours[name].dtype == theirs[name].dtype
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "antialias", "row", "total"),
+    [
+        ("area", False, [0.7619, 0.31746, 0.42857, 0.42857], 27.9021),
+        ("bicubic", False, [0.79712, 0.29581, 0.42734, 0.4049], 30.0704),
+        ("bicubic", True, [0.82008, 0.27153, 0.40354, 0.45699], 28.8398),
+        ("gaussian", True, [0.67036, 0.34285, 0.41107, 0.44287], 25.781),
+        ("lanczos3", False, [0.85178, 0.31541, 0.44492, 0.39622], 31.3811),
+        ("lanczos5", True, [0.897, 0.22488, 0.35348, 0.51466], 31.0683),
+        ("mitchellcubic", False, [0.75376, 0.32861, 0.41642, 0.39984], 28.0738),
+        ("bilinear", False, [0.75, 0.33442, 0.41234, 0.39935], 27.8861),
+        ("bilinear", True, [0.74603, 0.33045, 0.40837, 0.43579], 27.0462),
+    ],
+)
+def test_methods_of_resizing(method: str, antialias: bool, row: list[float], total: float) -> None:
+    made = np.asarray(tf.image.resize(FLOATS, (4, 11), method, antialias=antialias))
+    rough = 7e-4 if method == "bicubic" and not antialias else 1e-5  # TensorFlow looks it up in a table of 1024 there
+    np.testing.assert_allclose(made[1, :4, 0], row, atol=rough)
+    assert float(np.square(made).sum()) == pytest.approx(total, rel=1e-3 if rough > 1e-5 else 1e-5)
+
+
+def test_a_tape_follows_pictures_that_are_resized_and_scaled() -> None:
+    picture = tf.Variable(FLOATS[None])
+    with tf.GradientTape(persistent=True) as tape:
+        losses = [tf.reduce_sum(tf.image.resize(picture, (3, 3), method)) for method in ("area", "nearest", "bilinear")]
+        scaled = tf.reduce_sum(keras.applications.vgg19.preprocess_input(picture * 255.0))
+    for loss, total in zip(losses, (27.0, 27.0, 27.0), strict=True):
+        slope = np.asarray(tape.gradient(loss, picture))
+        assert slope.shape == picture.shape and slope.sum() == pytest.approx(total)
+    np.testing.assert_allclose(np.asarray(tape.gradient(scaled, picture)), 255.0)
+
+
+def test_differences_of_neighbours() -> None:
+    assert float(tf.image.total_variation(FLOATS)) == pytest.approx(104.28572)
+    edges = np.asarray(tf.image.sobel_edges(FLOATS[None]))
+    expected = [[0.85714, -0.57143], [-1.14286, -0.57143], [-0.14286, 0.42857]]
+    np.testing.assert_allclose(edges[0, 2, 3], expected, atol=1e-5)
+    assert edges.shape == (1, 6, 9, 3, 2) and np.square(edges).sum() == pytest.approx(159.34692)
+    down, across = tf.image.image_gradients(FLOATS[None])
+    np.testing.assert_array_equal(np.asarray(down)[0, :-1], FLOATS[1:] - FLOATS[:-1])
+    assert not np.asarray(down)[0, -1].any() and not np.asarray(across)[0, :, -1].any()
+
+
+def test_operations_of_keras_take_its_names_of_arguments() -> None:
+    ops, x = keras.ops, FLOATS[..., 0]
+    np.testing.assert_array_equal(ops.transpose(x, axes=(1, 0)), x.T)
+    np.testing.assert_array_equal(ops.where(condition=x > 0.5, x1=x, x2=0.0), np.where(x > 0.5, x, 0.0))
+    np.testing.assert_array_equal(ops.tile(x=x, repeats=(2, 1)), np.tile(x, (2, 1)))
+    np.testing.assert_array_equal(ops.maximum(x1=x, x2=0.5), np.maximum(x, 0.5))
+    angle = pytest.approx(0.4636476)
+    assert float(ops.arctan2(x1=1.0, x2=2.0)) == angle and float(tf.math.atan2(y=1.0, x=2.0)) == angle
+    real, imaginary = ops.fft2((x, np.zeros_like(x)))
+    np.testing.assert_allclose(np.asarray(real) + 1j * np.asarray(imaginary), np.fft.fft2(x), atol=1e-5)
+    patches = np.asarray(ops.image.extract_patches(FLOATS, (2, 3)))
+    assert patches.shape == (3, 3, 18)
+    np.testing.assert_array_equal(patches[1, 2], FLOATS[2:4, 6:9].ravel())
+    changed = np.asarray(ops.slice_update(x, (1, 2), np.ones((2, 3))))
+    assert changed[1:3, 2:5].all() and changed[0].tolist() == x[0].tolist()
+
+
+def test_a_shape_that_is_said_must_be_true() -> None:
+    picture = tf.constant(FLOATS)
+    picture.set_shape([None, None, 3])
+    with pytest.raises(ShapeError, match=r"has shape \(6, 9, 3\), got"):
+        picture.set_shape([None, None, 1])

@@ -66,14 +66,40 @@ def test_a_program_runs_untouched(tmp_path: Path, capfd: pytest.CaptureFixture[s
     )
 
 
-def test_all_that_is_not_here_is_named_before_it_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_that_is_not_here_is_named_and_the_program_not_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     program = tmp_path / "program.py"
     program.write_text(f"print('ran')\n{REFUSED}")
-    assert main(["run", str(program)]) == 1
+    assert main(["run", "--check", str(program)]) == 1
     shown = capfd.readouterr()
-    assert "ran" not in shown.out and "was not run: 4 names" in shown.err
+    assert "ran" not in shown.out and "was not run: it uses 4 names" in shown.err
     assert [int(line.split(", line ")[1].split(":")[0]) for line in shown.err.splitlines()[:4]] == [5, 6, 7, 8]
     assert "line 6: keras.layers.Conv3D is not here: pictures have two axes here" in shown.err
+
+
+def test_a_program_runs_until_it_comes_to_what_is_not_here(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import tensorflow as tf\n"
+        "def unused():\n    return tf.keras.layers.Conv3D(3)\n"
+        "try:\n    tf.tpu.experimental\nexcept AttributeError as error:\n    print(error)\n"
+        "print('trained')\n"
+        "converter = tf.lite.TFLiteConverter.from_keras_model(None)\n"
+        "print('converted')\n"
+    )
+    assert main(["run", str(program)]) == 1
+    shown = capfd.readouterr()
+    assert (
+        shown.out == "tensorflow.tpu is not here: torchrun -m pellucid train ... trains on many machines, see "
+        "docs/resume.md\ntrained\n"
+    )
+    first, last = shown.err.splitlines()[:4], shown.err.splitlines()[-2]
+    assert [line.split(", line ")[1].split(":")[0] for line in first[:3]] == ["3", "5", "9"]
+    assert first[3].endswith("runs until it comes to one of these 3 names")
+    assert last.startswith("AttributeError: tensorflow.lite is not here: model.save(path) and pellucid.load(path) keep")
+    program.write_text("import keras\nprint('not run')")
+    assert main(["run", "--check", str(program)]) == 0 and capfd.readouterr().out == ""
 
 
 def test_keras_is_found_in_tensorflow() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.autodiff import rules
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, ShapeError, shown
 
 Pull = Callable[[Any, Sequence[bool]], Sequence[Any]]
 """From the gradient of what a function gave, and which of its inputs want theirs, to the gradients of these.
@@ -84,6 +84,12 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
     def get_shape(self) -> Any:
         """`shape`, by TensorFlow's older name."""
         return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Nothing: the shape is known. Errors: ShapeError where it is said otherwise; None stands for any size."""
+        said = tuple(None if size is None else int(size) for size in shape)
+        if len(said) != self.ndim or any(size not in (None, own) for size, own in zip(said, self.shape, strict=True)):
+            raise ShapeError(f"set_shape: the array has shape {self.shape}, got {shown(shape)}")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         if not all(isinstance(each, np.ndarray) or not hasattr(each, "__array_ufunc__") for each in inputs):

@@ -24,10 +24,11 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "composed", "ends", "functions", "hearing", "model", "networks", "networks.application", "networks.parts",
-    "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older", "operation",
-    "refused", "registered", "seeds", "sequential", "steps", "tensor", "tensorflow.colours",
-    "tensorflow.convolution", "tensorflow.module", "tensorflow.sessions", "weights",
+    "composed", "ends", "functions", "hearing", "image_ops", "model", "networks", "networks.application",
+    "networks.parts", "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older",
+    "older_layers", "operation", "refused", "registered", "seeds", "sequential", "steps", "tensor",
+    "tensorflow.colours", "tensorflow.convolution", "tensorflow.edges", "tensorflow.module", "tensorflow.resizing",
+    "tensorflow.sessions", "weights",
 )  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""
 

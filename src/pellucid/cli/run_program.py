@@ -42,16 +42,24 @@ _POOLED: Any = getattr(concurrent.futures.thread, "_threads_queues", ())
 def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM.py", help="The program.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="For the program itself.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Name what is not here, and do not run it.")] = False,
 ) -> None:
     """Run a program of the book Deep Learning from Scratch, or one for Keras, as it is.
 
     The book's modules common, dataset and ch* (such as ch07), and keras and
     tensorflow, come from Pellucid where the program has none beside it; the last
-    line says which. What Keras has and Pellucid has not is named before it runs.
+    line says which. What Keras has and Pellucid has not is named first, and ends
+    the program where it comes to it.
     Without a display, figures become PNG files beside the program.
     """
     asked = Program(program)
-    asked.expect_names()
+    missing = asked.name_missing()
+    if missing and check:
+        raise ConfigError(f"{program} was not run: it uses {missing} names that are not here, see above")
+    if check:
+        return
+    if missing:
+        note(f"pellucid: {program} runs until it comes to one of these {missing} names")
     raise RunAfterwards(partial(asked.run, [os.fspath(program), *(arguments or [])]))
 
 
@@ -114,18 +122,14 @@ class Program(SourceFileLoader):
                 _tell(finder.made)
             return 0
 
-    def expect_names(self) -> None:
-        """Say what the program asks of Keras and TensorFlow that is not here, a line each, before it runs.
-
-        Errors: ConfigError where there is such a thing.
-        """
+    def name_missing(self) -> int:
+        """Say what the program asks of Keras and TensorFlow that is not here, a line each; how many that are."""
         finder = ProgramModules(table(), Path(os.path.realpath(self.path)).parent)
         with _found_beside(finder.chapter):
             wrong = missing_names(Path(self.path).read_bytes(), finder)
         for line, what in wrong:
             note(f"{self.given}, line {line}: {what}")
-        if wrong:
-            raise ConfigError(f"{self.given} was not run: {len(wrong)} names that it uses are not here, see above")
+        return len(wrong)
 
     def _own(self, traceback: TracebackType | None) -> TracebackType | None:
         """A traceback from the program's first frame on."""

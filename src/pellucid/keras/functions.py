@@ -38,8 +38,12 @@ def _of_two(function: Any) -> Callable[..., Any]:
 
 argmax, argmin, count_nonzero, diagonal, flip = map(_of, (np.argmax, np.argmin, np.count_nonzero, np.diagonal, np.flip))
 moveaxis, ravel, swapaxes, take, tril, triu = map(_of, (np.moveaxis, np.ravel, np.swapaxes, np.take, np.tril, np.triu))
-cumsum, nan_to_num = _of(np.cumsum), _of(np.nan_to_num)
+cumsum, cumprod, nan_to_num, average = map(_of, (np.cumsum, np.cumprod, np.nan_to_num, np.average))
+diag, diff, median, quantile, rot90 = map(_of, (np.diag, np.diff, np.median, np.quantile, np.rot90))
+log2, log10, arcsinh, arccosh, arctanh = map(_of, (np.log2, np.log10, np.arcsinh, np.arccosh, np.arctanh))
+bincount, digitize, searchsorted, trunc = map(_of, (np.bincount, np.digitize, np.searchsorted, np.trunc))
 dot, logaddexp, outer, isclose = map(_of_two, (np.dot, np.logaddexp, np.outer, np.isclose))
+cross, inner, kron, vdot, logical_xor = map(_of_two, (np.cross, np.inner, np.kron, np.vdot, np.logical_xor))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
@@ -169,6 +173,35 @@ def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "v
 def average_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", **_: Any) -> Any:
     """As the layer AvgPool2D."""
     return avg_pool2d(inputs, pool_size, strides, padding)
+
+
+def fft2(x: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Fourier's transform along the last two axes, of a real and an imaginary part.
+
+    As products with matrices, which a tape follows: for axes of hundreds, not of thousands.
+    """
+    real, imaginary = tensor(x[0]), tensor(x[1])
+    for axis in (-1, -2):
+        size = real.shape[axis]
+        turn = -2 * np.pi * np.outer(np.arange(size), np.arange(size)) / size
+        parts = [np.swapaxes(each, axis, -1) for each in (real, imaginary)]
+        even, odd = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+        real, imaginary = (
+            np.swapaxes(each, axis, -1)
+            for each in (
+                np.matmul(parts[0], even) - np.matmul(parts[1], odd),
+                np.matmul(parts[0], odd) + np.matmul(parts[1], even),
+            )
+        )
+    return real, imaginary
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """The array with other numbers from there on."""
+    changed = np.array(inputs)
+    starts, sizes = np.asarray(start_indices).tolist(), np.shape(updates)
+    changed[tuple(builtins.slice(a, a + b) for a, b in zip(starts, sizes, strict=True))] = updates
+    return tensor(changed)
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:

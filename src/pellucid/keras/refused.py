@@ -57,7 +57,16 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
 """For each module, by the name in it."""
 
 
-class Refused:
+class _Named(type):
+    """Of such a name there are no others. Errors: AttributeError that says what to write instead."""
+
+    message: str
+
+    def __getattr__(cls, name: str) -> NoReturn:
+        raise AttributeError(cls.message, name=name, obj=cls)
+
+
+class Refused(metaclass=_Named):
     """What stands for such a name. Errors: ConfigError where it is made, or called."""
 
     message: ClassVar[str]

@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.convert.published import SCALINGS, imagenet_names
 from pellucid.errors import ConfigError, expect_known
 from pellucid.keras.tensor import tensor
+from pellucid.keras.tensorflow.arrays import cast
 from pellucid.layers import Rescaling
 from pellucid.layers.symbolic import is_symbolic
 from pellucid.ops import real_array
@@ -32,9 +33,9 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     if is_symbolic(x):
         y = Rescaling(scale.tolist(), offset.tolist())(x)
         return y[..., ::-1] if found.blue_first else y
-    numbers = np.asarray(real_array(x, "preprocess_input: x"), np.float32)
-    scaled = numbers * scale + offset
-    return tensor(scaled[..., ::-1] if found.blue_first else scaled)
+    real_array(x, "preprocess_input: x")
+    scaled = cast(tensor(x), np.float32) * scale + offset  # which a tape sees
+    return scaled[..., ::-1] if found.blue_first else scaled
 
 
 def to_caffe(x: Any, data_format: str | None = None) -> Any:

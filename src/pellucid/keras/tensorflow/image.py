@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ShapeError
+from pellucid.errors import ShapeError, expect_known
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.colours import (
@@ -22,6 +22,7 @@ from pellucid.keras.tensorflow.colours import (
     convert_image_dtype,
     per_image_standardization,
 )
+from pellucid.keras.tensorflow.edges import image_gradients, sobel_edges, total_variation
 from pellucid.keras.tensorflow.io import decode_image, decode_jpeg, decode_png
 from pellucid.keras.tensorflow.likeness import (
     extract_patches,
@@ -34,6 +35,7 @@ from pellucid.keras.tensorflow.likeness import (
 )
 from pellucid.keras.tensorflow.math import numbers
 from pellucid.keras.tensorflow.naming import also
+from pellucid.keras.tensorflow.resizing import METHODS, resampled
 from pellucid.layers import Resizing
 from pellucid.layers.symbolic import is_symbolic
 
@@ -55,6 +57,7 @@ __all__ = [
     "flip_up_down",
     "grayscale_to_rgb",
     "hsv_to_rgb",
+    "image_gradients",
     "pad_to_bounding_box",
     "per_image_standardization",
     "psnr",
@@ -72,6 +75,7 @@ __all__ = [
     "rgb_to_hsv",
     "rgb_to_yuv",
     "rot90",
+    "sobel_edges",
     "ssim",
     "stateless_random_brightness",
     "stateless_random_contrast",
@@ -80,6 +84,7 @@ __all__ = [
     "stateless_random_flip_up_down",
     "stateless_random_hue",
     "stateless_random_saturation",
+    "total_variation",
     "yuv_to_rgb",
 ]  # fmt: skip
 
@@ -87,7 +92,8 @@ __all__ = [
 class ResizeMethod:
     """Names of methods."""
 
-    BILINEAR, NEAREST_NEIGHBOR = "bilinear", "nearest"
+    BILINEAR, NEAREST_NEIGHBOR, AREA, BICUBIC = "bilinear", "nearest", "area", "bicubic"
+    GAUSSIAN, LANCZOS3, LANCZOS5, MITCHELLCUBIC = "gaussian", "lanczos3", "lanczos5", "mitchellcubic"
 
 
 def resize(
@@ -96,31 +102,26 @@ def resize(
 ) -> Any:  # fmt: skip
     """Pictures brought to (height, width); preserve_aspect_ratio: to what fits into that with their sides' ratio.
 
+    method: one of `ResizeMethod`; of a network's values "bilinear" or "nearest".
     Shapes: (H,W,C) or (N,H,W,C).
-    Errors: ConfigError for another method than bilinear and nearest.
+    Errors: ConfigError for another method.
     """
+    expect_known("resize: method", method, METHODS)
     height, width = int(size[0]), int(size[1])
     if preserve_aspect_ratio:
         sides = np.asarray(np.shape(images)[-3:-1], np.float32)
         height, width = np.round(np.min(np.asarray((height, width), np.float32) / sides) * sides).astype(int).tolist()
-    layer = Resizing(height, width, method)
     if is_symbolic(images):
-        return layer(images)
-    given = np.asarray(images)
+        return Resizing(height, width, method)(images)
+    given = tensor(images)
     array = given.astype(np.float32)
     array = array if given.ndim == 4 else array[None]
-    made = _smoothed(array, height, width) if antialias and method == "bilinear" else np.asarray(layer(array))
+    if method == "nearest" or (method == "bilinear" and not antialias):
+        made = tensor(Resizing(height, width, method)(array))
+    else:
+        made = resampled(array, height, width, method, antialias)
     made = made if given.ndim == 4 else made[0]
-    return tensor(made.astype(given.dtype) if method == "nearest" else made)
-
-
-def _smoothed(pictures: Any, height: int, width: int) -> Any:
-    from PIL import Image
-
-    bilinear = Image.Resampling.BILINEAR
-    planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3])
-    made = np.stack([np.asarray(Image.fromarray(plane).resize((width, height), bilinear)) for plane in planes])
-    return np.moveaxis(made.reshape(len(pictures), -1, height, width), 1, -1)
+    return made.astype(given.dtype) if method == "nearest" else made
 
 
 def rgb_to_grayscale(images: Any, name: Any = None) -> Any:

@@ -41,7 +41,7 @@ def numbers(x: Any, what: str) -> Any:
 
 def _plain(function: Any) -> Callable[..., Any]:
     def plain(*arrays: Any, name: Any = None, **named: Any) -> Any:
-        words = sorted(named, reverse=function is np.arctan2)  # x before y, whichever is given first
+        words = sorted(named, reverse=function is np.arctan2 and "y" in named)  # x before y, but for atan2(y, x)
         return tensor(function(*(numbers(each, function.__name__) for each in (*arrays, *map(named.get, words)))))
 
     return plain
