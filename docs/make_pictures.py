@@ -1,6 +1,7 @@
-"""Makes the pictures of the README and of the gallery, by running the commands that stand beneath them.
+"""Makes the pictures of the README, the gallery and the tutorials, by running what stands on these pages.
 
 Run: python docs/make_pictures.py --photo cat.png --photos FOLDER
+     python docs/make_pictures.py --tutorials          theirs alone, in both languages
 
 It trains what it needs first, on two cores a minute for MNIST, an hour for CIFAR-10, minutes for digits on clutter (the
 sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. Pictures of a
@@ -31,6 +32,9 @@ from pellucid.visualise.drawing.animation import palette_of
 from pellucid.zoo.pretrained import IMAGENET, here
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent / "scripts"))  # where page_blocks lies
+from page_blocks import chapters, run_page  # noqa: E402
+
 TRAIN = {
     "mnist": "train simple-convnet --data mnist --epochs 5 --batch-size 100",
     "cifar": "train cifar-net --data cifar10 --augment standard --epochs 30",
@@ -82,27 +86,44 @@ def make(picture: Picture) -> None:
             raise SystemExit(f"{shlex.join(picture.words)} failed; see above")
     else:
         run_script(*words)
-    target = DOCS / picture.link
+    keep(Path(picture.written), DOCS / picture.link)
+
+
+def keep(written: Path, target: Path) -> None:
+    """Put a picture into its place, small."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix in WIDTHS:
-        width = WIDTHS[target.suffix]
-        with Image.open(picture.written) as drawn:
-            few, shown = drawn.mode == "P", drawn.convert("RGB")
-        if few:  # as it is to be kept
-            shutil.copyfile(picture.written, target)
-            return
-        if shown.width > width:
-            height = round(shown.height * width / shown.width)
-            shown = shown.resize((width, height), Image.Resampling.LANCZOS)
-        if target.suffix == ".jpg":
-            shown.save(target, quality=QUALITY, optimize=True, progressive=True)
-        else:
-            few = shown.quantize(palette=palette_of(np.asarray(shown)), dither=Image.Dither.NONE)
-            if picture.name == "masks.png":  # small areas of many colours, each of which says something
-                few = shown.quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            few.save(target, optimize=True)
-    else:
-        shutil.copyfile(picture.name, target)
+    if target.suffix not in WIDTHS:
+        shutil.copyfile(written, target)
+        return
+    width = WIDTHS[target.suffix]
+    with Image.open(written) as drawn:
+        few, shown = drawn.mode == "P", drawn.convert("RGB")
+    if few:  # as it is to be kept
+        shutil.copyfile(written, target)
+        return
+    if shown.width > width:
+        height = round(shown.height * width / shown.width)
+        shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+    if target.suffix == ".jpg":
+        shown.save(target, quality=QUALITY, optimize=True, progressive=True)
+        return
+    few_colours = shown.quantize(palette=palette_of(np.asarray(shown)), dither=Image.Dither.NONE)
+    if target.name == "masks.png":  # small areas of many colours, each of which says something
+        few_colours = shown.quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few_colours.save(target, optimize=True)
+
+
+def make_tutorials() -> None:
+    """Run the tutorials, English and Korean, and keep the pictures that their pages show."""
+    for lang, locale in ((".md", "C.UTF-8"), (".ko.md", "ko_KR.UTF-8")):
+        os.environ["LC_ALL"] = locale
+        for reader in sorted(path for path in (DOCS / "tutorial").iterdir()):
+            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+                for page in chapters(reader):
+                    run_page(page, compare=lang == ".md")
+                    text = page.with_suffix(lang).read_text("utf-8")
+                    for link in re.findall(r"\]\((\.\./\.\./images/tutorial/[^)]+)\)", text):
+                        keep(Path(Path(link).name.replace(".ko.", ".")), (page.parent / link).resolve())
 
 
 def run_script(script: str, *words: str) -> None:
@@ -142,12 +163,18 @@ def prepare(place: Path, runs: dict[str, Path | None], photo: Path, photos: Path
 def run() -> None:
     """Make all pictures, or the one named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photo", type=Path, required=True, help="a photograph, cat.png in the commands")
+    parser.add_argument("--tutorials", action="store_true", help="the pictures of the tutorials, and no others")
+    parser.add_argument("--photo", type=Path, help="a photograph, cat.png in the commands")
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs that are searched, photos there")
     for name in TRAIN:
         parser.add_argument(f"--{name}", type=Path, metavar="RUN", help="a run that is there already")
     parser.add_argument("--only", metavar="NAME", help="part of the name of the pictures to make")
     given = parser.parse_args()
+    if given.tutorials:
+        make_tutorials()
+        return
+    if given.photo is None:
+        parser.error("say which photograph is cat.png, with --photo FILE")
     wanted = [picture for picture in gallery() if not given.only or given.only in picture.name]
     for picture in without_weights(wanted):
         print(f"{picture.name} is left as it is: run pellucid weights fetch {picture.words[3]} first")

@@ -20,7 +20,7 @@ GLOSSARY = ROOT / "docs" / "glossary.ko.md"
 LAB_WORDS = ROOT / "src" / "pellucid" / "lab" / "page" / "words.js"
 LESSONS = LAB_WORDS.with_name("lessons.json")
 LAB = re.compile(r'\["([^"\n]*)", "([^"\n]*)"\]')
-DOCUMENTS = [ROOT / "README.ko.md", *sorted((ROOT / "docs").glob("*.ko.md"))]
+DOCUMENTS = [ROOT / "README.ko.md", *sorted((ROOT / "docs").rglob("*.ko.md"))]
 POLITE = re.compile(r"(니다|십시오|시오|니까)$")
 SENTENCE_END = re.compile(r"([가-힣]+)(?=[.?!:](?:\s|$|<))")
 

@@ -104,3 +104,4 @@ KERAS_PUBLISHED = {
     )
     for one in files
 }
+"""Keras\'s published files of weights, by file name."""

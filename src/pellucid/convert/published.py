@@ -122,6 +122,7 @@ PUBLISHED = {
         _keras("vgg19", "_notop", "253f8cb515780f3b799900260a226db6", 80),
     )
 }
+"""PyTorch\'s published files of weights, by file name."""
 
 
 def published(network: str) -> Published:
@@ -188,6 +189,7 @@ SCALINGS = {
     "plain": Scaling(Preprocessing()),
     "raw": Scaling(Preprocessing(scale=1.0)),
 }
+"""How pictures were prepared for published weights, by the name of the recipe."""
 SCALINGS["torch"] = SCALINGS["torchvision"]  # what Keras calls it
 """torchvision: its presets' transforms (torchvision/transforms/_presets.py). caffe: what Keras's VGG was trained on
 (keras/src/applications/imagenet_utils.py, mode "caffe"). inception: torchvision's GoogLeNet (its transform_input).

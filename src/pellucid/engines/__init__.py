@@ -22,8 +22,11 @@ __all__ = [
 ]
 
 ENGINES = ("pellucid", "torch")
+"""Who can compute a training."""
 DEVICES = ("cpu", "cuda", "mps")
+"""Where engine torch computes."""
 PRECISIONS = ("float32", "bfloat16", "float64")
+"""In which numbers engine torch computes."""
 
 
 class Judging(Protocol):

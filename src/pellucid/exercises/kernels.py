@@ -27,6 +27,7 @@ LEAK = 0.1
 MIDDLE = SIDE // 2 - 1
 """The row of answers whose windows lie on the edge."""
 ROUNDING = 1e-9
+"""What is below it is rounding, and counts as 0."""
 SHIFTS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}
 """Rows and columns by which a picture moves."""
 BRIGHTNESS, MOST_NOISE = 0.01, 0.4

@@ -21,9 +21,13 @@ from numpy.typing import NDArray
 from pellucid.errors import ConfigError, ShapeError, shown
 
 Array = NDArray[Any]
+"""An array of any type; what it holds, docstrings say."""
 Pair = tuple[int, int]
+"""Rows and columns."""
 Pads = tuple[Pair, Pair]
+"""(above, below), (left, right), in pixels."""
 Shape = tuple[int, ...]
+"""A shape."""
 Padding = Literal["valid", "same"] | Pads
 
 NO_PADS: Pads = ((0, 0), (0, 0))

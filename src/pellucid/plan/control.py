@@ -4,8 +4,12 @@ import numpy as np
 
 from pellucid.ops.geometry import Array, Shape
 
-LOSS, HITS, COUNT = range(3)
-"""Places in `totals`: sum of (weighted) losses, right answers, pictures seen."""
+LOSS = 0
+"""The place in `totals` of the sum of (weighted) losses."""
+HITS = 1
+"""The place in `totals` of the right answers."""
+COUNT = 2
+"""The place in `totals` of the pictures seen."""
 
 RATE, STEP, GRADIENT_SCALE = range(3)
 """Places in `control`: learning rate, step number from 1, factor on gradients."""

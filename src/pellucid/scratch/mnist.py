@@ -16,8 +16,14 @@ __all__ = [
 
 Part = tuple[Array, Array]
 
-train_num, test_num = 60_000, 10_000
-img_dim, img_size = (1, 28, 28), 784
+train_num = 60_000
+"""MNIST's training pictures."""
+test_num = 10_000
+"""MNIST's test pictures."""
+img_dim = (1, 28, 28)
+"""Channels, height and width of one."""
+img_size = 784
+"""Numbers in one."""
 dataset_dir: str
 key_file: dict[str, str]
 save_file: str

@@ -188,6 +188,7 @@ Event = (
     | Diagnosed
     | TrainingEnded
 )
+"""What a trainer tells its listeners."""
 
 
 @dataclass(frozen=True)

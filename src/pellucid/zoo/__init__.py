@@ -40,6 +40,7 @@ from pellucid.zoo.unet import unet as unet
 # isort: on
 
 BUILDERS: dict[str, Callable[..., Model]] = {name: network.builder for name, network in NETWORKS.items()}
+"""The function that builds each network, by its name."""
 
 NAMES = tuple(BUILDERS)
 """What the command line calls them; - and _ are taken for one another, and capitals for small letters."""

@@ -9,6 +9,7 @@ from pellucid.ops.rearranging import pad2d_shape, upsampled_shape
 from pellucid.ops.reference.augment import BORDERS
 
 INTERPOLATIONS = ("nearest", "bilinear")
+"""How enlarged pictures get their pixels."""
 
 
 def pad2d(x: Array, padding: Pads, mode: str = "constant", *, out: Array | None = None) -> Array:

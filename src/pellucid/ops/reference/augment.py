@@ -24,7 +24,9 @@ from pellucid.ops.reference.loss import IGNORED
 from pellucid.ops.table import call, op
 
 DRAWN = 21
+"""Numbers that say what happens to one picture."""
 BORDERS = ("constant", "reflect", "edge")
+"""What lies beyond a picture that was moved."""
 PLACE, COLOUR, GREY, BOX, SHARE = slice(0, 6), slice(6, 15), 15, slice(16, 20), 20
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue, as eyes see them: ITU-R BT.601."""

@@ -1,0 +1,70 @@
+"""The tutorials, docs/concepts.md, coming-from.md and keras.md: every block runs and prints what the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from page_blocks import BLOCK, chapters, differs, run_page
+from PIL import Image
+
+DOCS = Path(__file__).parent.parent / "docs"
+READERS = ("practitioner", "student", "teacher")
+NEEDS = {"practitioner": ("onnx", "uvicorn", "multipart"), "teacher": ("uvicorn",)}
+"""What the extras bring along that these pages install."""
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_tutorial_runs_from_start_to_end(reader: str, tmp_path: Path) -> None:
+    for module in NEEDS.get(reader, ()):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    pages = chapters(DOCS / "tutorial" / reader)
+    assert len(pages) == 8
+    for page in pages:
+        run_page(page)
+        for link in re.findall(r"\]\(\.\./\.\./(images/[^)]+)\)", page.read_text("utf-8")):
+            kept = DOCS / link
+            assert (tmp_path / kept.name).is_file(), f"{page.name}: no block makes {kept.name}"
+            for file in (kept, kept.with_suffix(f".ko{kept.suffix}")):
+                with Image.open(file) as image:
+                    assert image.width >= 300 and np.ptp(np.asarray(image.convert("L"))) > 100, file.name
+
+
+@pytest.mark.parametrize("name", ["concepts.md", "coming-from.md", "keras.md"])
+def test_a_page_runs(name: str) -> None:
+    run_page(DOCS / name)
+
+
+def test_a_page_that_says_something_else_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nx = 2\n```\n\n```python\nprint(x, 1.5)\n```\n\n```text\n2 1...\n```\n", "utf-8")
+    run_page(page)
+    page.write_text(page.read_text("utf-8").replace("2 1...", "3 1..."), "utf-8")
+    with pytest.raises(AssertionError, match=r"page\.md: the page says"):
+        run_page(page)
+    page.write_text("```console\n$ pellucid summary nothing\n```\n", "utf-8")
+    with pytest.raises(AssertionError, match="summary nothing"):
+        run_page(page)
+    assert differs("a ... c", "a b c\n") == "" and differs("a", "b")
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.ko.md")), ids=lambda page: page.name)
+def test_both_languages_show_the_same_blocks_and_pictures(page: Path) -> None:
+    shown = []
+    for path in (page, page.with_name(page.name.replace(".ko.md", ".md"))):
+        text = path.read_text("utf-8")
+        pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+        headings = [len(marks) for marks in re.findall(r"^(#+) ", BLOCK.sub("", text), re.MULTILINE)]
+        code = [
+            (kind, re.sub(r"\s*#.*|, lang=\"ko\"", "", block)) for kind, block in BLOCK.findall(text)
+        ]  # comments are translated
+        shown.append((code, [name.replace(".ko.", ".") for name in pictures], headings))
+    assert shown[0] == shown[1]
