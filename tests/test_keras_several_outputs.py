@@ -86,3 +86,25 @@ def test_what_does_not_fit_the_outputs_is_refused() -> None:
     model.compile("adam", [CROSS, "mse"])
     with pytest.raises(DataError, match="labels must be an array for each of kind, size"):
         model.fit(X, Y[0], verbose=0)
+
+
+def test_a_formula_that_reads_no_labels_takes_one_number_for_all() -> None:
+    x = ours.Input((4,))
+    code = ours.layers.Dense(3)(x)
+    model = ours.Model(x, [ours.layers.Dense(4)(code), code])
+    model.compile("sgd", ["mse", lambda y_true, y_pred: ours.ops.mean(ours.ops.square(y_pred), -1)])
+    batches = ours.tensorflow.data.Dataset.from_tensor_slices(X[0]).batch(5).map(lambda x: (x, (x, 0)))
+    first, second = model.fit(batches, epochs=2, verbose=0).history["loss"]
+    assert second < first
+
+
+def test_weights_over_steps_may_be_of_one_column() -> None:
+    x = ours.Input((5, 3))
+    shares = ours.layers.Softmax(axis=1)(ours.layers.Dense(1)(x))
+    model = ours.Model(x, ours.layers.Dense(2, activation="softmax")(ours.layers.Flatten()(x * shares)))
+    model.compile("sgd", CROSS, metrics=["accuracy"])
+    model.fit(np.ones((4, 5, 3)), [0, 1, 0, 1], verbose=0, validation_data=(np.ones((2, 5, 3)), [0, 1]))
+    with pytest.raises(ConfigError, match="softmax over one unit"):
+        ones = ours.Sequential([ours.Input((5, 3)), ours.layers.Dense(1, activation="softmax")])
+        ones.compile("sgd", "mse")
+        ones.fit(np.ones((4, 5, 3)), np.ones((4, 5, 1)), verbose=0)

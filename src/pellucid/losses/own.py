@@ -49,11 +49,12 @@ def by_tape(name: str, call: Call, targets: Array, predictions: Array, weights: 
 
 
 def labels_for_call(labels: Any, units: int | Shape, examples: int | None) -> Array:
-    """Labels as they were given: class numbers int32 (N,), of pixels uint8 (N, H, W), else float32.
+    """Labels as they were given: class numbers int32 (N,), of pixels uint8 (N, H, W), else float32; one number, of a
+    formula that reads none, for each picture.
 
     Errors: DataError as for all labels; ConfigError for masks of numbers that are no bytes.
     """
-    given = numbers(labels, examples)
+    given = numbers(np.full(examples, labels) if examples and np.ndim(labels) == 0 else labels, examples)
     shape = (units,) if isinstance(units, int) else tuple(units)
     if given.ndim > 1 and given.shape[-1] == 1 and shape[-1] > 1:
         given = given[..., 0]

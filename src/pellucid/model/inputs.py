@@ -79,8 +79,8 @@ def _refuse_softmax_of_one(model: Network) -> None:
     """Such a layer gives 1 for every picture, and no gradient."""
     for visit in model.graph.walk():
         layer, shape = visit.layer, visit.output_shape
-        how = layer.nonlinearity
-        if how is not None and how.kind == "softmax" and shape[-1] == 1:
+        how, axis = layer.nonlinearity, getattr(layer, "axis", -1)
+        if how is not None and how.kind == "softmax" and shape[axis - (axis > 0)] == 1:
             raise ConfigError(
                 f"{layer.place()}: a softmax over one unit is 1 for every picture, so nothing can be learned; "
                 'use activation="sigmoid" with loss="binary_crossentropy", or one unit a class'

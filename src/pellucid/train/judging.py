@@ -55,7 +55,7 @@ def evaluate(
     plan = make(EvaluationTask(graph, model.parameters, model.loss, feed, accuracy))
     measuring.begin()
     sums, totals, done = np.zeros((len(feeder), len(plan.totals))), np.zeros_like(plan.totals), 0
-    batches, given = feeder.batches(feed), np.empty((0, *model.output_shape), np.float32)
+    batches, given = feeder.batches(feed), np.empty((0, *graph.output_shape), np.float32)
     for first in range(0, len(feeder), world):
         plan.totals[...] = 0
         n = next(batches, 0)
