@@ -9,7 +9,7 @@ python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo pyth
 work=$PWD/build/arm64
 root=$work/root
 [ $# -gt 0 ] || set -- tests/test_native.py tests/test_native_limits.py tests/test_native_pool.py tests/test_ops.py \
-    tests/test_ops_gradients.py tests/test_winograd.py tests/test_winograd_rows.py
+    tests/test_winograd_rows.py
 
 binfmt=/proc/sys/fs/binfmt_misc
 [ -e $binfmt/register ] || mount -t binfmt_misc none $binfmt
