@@ -70,10 +70,13 @@ OwnedArena& thread_arena() { return of_this_thread<OwnedArena>(); }
 
 #if defined(__MINGW32__)
 #define PELLUCID_SETJMP(place) _setjmp(place, nullptr)  // without a frame longjmp unwinds none, as everywhere else
+#define PELLUCID_LONGJMP longjmp
 #elif defined(_WIN32)
 #define PELLUCID_SETJMP setjmp
+#define PELLUCID_LONGJMP longjmp
 #else
 #define PELLUCID_SETJMP _setjmp  // without the signal mask, which would be a call of the system
+#define PELLUCID_LONGJMP _longjmp  // macOS's longjmp would take a mask from where none was put
 #endif
 
 // Runs call(); false where arena_reserve had no memory for it, and left it where it stood.
@@ -92,7 +95,7 @@ bool attempt(OwnedArena& arena, const Call& call) {
 }
 
 [[noreturn]] void leave(OwnedArena& arena) {
-    if (arena.escape) std::longjmp(*arena.escape, 1);
+    if (arena.escape) PELLUCID_LONGJMP(*arena.escape, 1);
     std::fprintf(stderr, "pellucid: out of memory outside of a kernel\n");
     std::abort();
 }
