@@ -19,6 +19,7 @@ from screen import Screen
 from pellucid import _progress as progress
 from pellucid import datasets
 from pellucid.cli import main
+from pellucid.layers.numbering import start_anew
 
 if TYPE_CHECKING:
     from lab_client import Served
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras asks before it is imported
+
+
+@pytest.fixture(autouse=True)
+def names_from_the_first_on() -> None:
+    """Layers of pellucid.keras that have no name are numbered in the process."""
+    start_anew()
 
 
 @pytest.fixture

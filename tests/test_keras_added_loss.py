@@ -63,7 +63,8 @@ def test_a_layer_adds_a_loss_of_values_it_is_not_given() -> None:
 def test_a_layer_called_twice_on_one_value_gives_one_value() -> None:
     picture, middle, _ = network()
     encoder = Model(picture, middle)
-    assert encoder(picture) is middle
+    assert encoder.layers[1](picture) is encoder.layers[1](picture)
+    assert encoder(picture) is not middle  # as in Keras: a call of another model
     noise = layers.Dropout(0.5)
     assert noise(middle) is not noise(middle)
 

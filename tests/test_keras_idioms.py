@@ -344,7 +344,7 @@ def test_a_layer_of_ones_own_is_found_by_its_name_with_what_it_gave() -> None:
 
     double = Named(name="named")(picture)["double"]
     assert keras.Model(picture, double).get_layer("named").output["double"] is double
-    with pytest.raises(ConfigError, match="unknown layer of model 'inv_3'"):
+    with pytest.raises(ConfigError, match="unknown layer of functional 'inv_3'"):
         model.get_layer("inv_3")
 
 

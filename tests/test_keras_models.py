@@ -71,8 +71,8 @@ def test_models_stand_in_a_model_and_learn_there() -> None:
         once = decoder.predict(encoder.predict(FLOATS, verbose=0), verbose=0)
         np.testing.assert_allclose(autoencoder.predict(FLOATS, verbose=0), once, atol=1e-6)
     row = keras.Sequential([encoder, layers.Flatten(), layers.Dense(3)])
-    assert [type(layer).__name__ for layer in row.layers] == ["Conv2D", "Flatten", "Dense"]
-    assert row.layers[0] is encoder.layers[0]
+    assert [type(layer).__name__ for layer in row.layers] == ["Functional", "Flatten", "Dense"]
+    assert row.layers[0] is encoder
 
 
 def test_what_is_frozen_stays_so_and_batch_norm_called_for_use_too() -> None:
@@ -110,10 +110,13 @@ class Own(keras.Model):
 def test_a_class_of_ones_own_is_what_its_call_calls() -> None:
     model = fitted(Own())
     kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds == ["Conv2D", "ReLU", "Dropout", "Flatten", "ReLU", "Dense"]
+    assert kinds == ["Conv2D", "Flatten", "ReLU", "Dropout", "Dense"]  # its attributes, as in Keras
+    assert [type(layer).__name__ for layer in model.flat_layers] == [
+        *("Conv2D", "ReLU", "Dropout", "Flatten", "ReLU", "Dense")
+    ]
     assert model(FLOATS, training=True).shape == (24, 3)
     eager = fitted(Own(choose=True))  # no network of layers: one layer, whose gradient a tape takes
-    assert [type(layer).__name__ for layer in eager.layers] == ["CallOf"] and len(eager.trainable_weights) == 4
+    assert [type(layer).__name__ for layer in eager.flat_layers] == ["CallOf"] and len(eager.trainable_weights) == 4
     np.testing.assert_allclose(eager.predict(FLOATS, verbose=0), eager(FLOATS), atol=1e-6)
 
 
@@ -130,8 +133,8 @@ def test_layers_made_of_layers_and_of_functions() -> None:
     x = RNG.random((2, 5, 6, 4), np.float32)
     y = x
     assert model.predict(x, verbose=0).shape == (2, 120)
-    for conv in (model.layers[0], model.layers[2]):
-        y = conv(y) + y
+    for block in model.layers[:2]:
+        y = block.conv(y) + y
     np.testing.assert_allclose(model.predict(x, verbose=0), (y / 2 - 1).reshape(2, -1), atol=1e-5)
 
 

@@ -219,7 +219,7 @@ def test_a_networks_values_are_calculated_with() -> None:
     y = layers.Conv2D(4, 3)(inputs)
     y = tf.exp(-y) / (1 + ops.max(y, axis=(1, 2), keepdims=True) ** 2) - y[:, :, :, :1] * np.float32([1, 2, 3, 4])
     model = keras.Model(inputs, layers.Dense(3)(tf.reshape(tf.nn.l2_normalize(y, axis=-1), (-1, 144))))
-    z = model.layers[0](X)
+    z = model.layers[1](X)
     z = np.exp(-z) / (1 + z.max(axis=(1, 2), keepdims=True) ** 2) - z[..., :1] * np.float32([1, 2, 3, 4])
     z /= np.sqrt((z**2).sum(axis=-1, keepdims=True))
     np.testing.assert_allclose(model.predict(X, verbose=0), model.layers[-1](z.reshape(24, -1)), atol=1e-5)

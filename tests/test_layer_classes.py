@@ -18,6 +18,7 @@ PLACES = {
     "engines/torch/network.py": (1, "no layer of ours, but a module of PyTorch's that is called so"),
     "engines/torch/table.py": (1, "the table itself"),
     "keras/lookup.py": (1, "no layer of a network, but one that splits texts where it counts them"),
+    "keras/nesting.py": (1, "what Keras calls a layer of its class, which numbers of layers follow"),
     "keras/networks/application.py": (2, "what somebody gave as input_tensor is an Input or is computed from some"),
     "keras/networks/torchvision.py": (
         2,

@@ -37,7 +37,8 @@ def test_a_function_or_a_layer_acts_on_what_a_layer_gives() -> None:
     hidden = by_hand(z) @ last.get_weights()[0]
     want = np.where(hidden > 0, hidden, 0.3 * hidden)
     for model in (row, values):
-        assert [type(layer).__name__ for layer in model.layers] == ["Dense", "Function", "Dense", "LeakyReLU"]
+        assert [type(layer).__name__ for layer in model.flat_layers] == ["Dense", "Function", "Dense", "LeakyReLU"]
+        assert [layer.name for layer in model.layers if layer.weights] == ["dense", "dense_1"]
         np.testing.assert_allclose(model.predict(X, verbose=0), want, rtol=0, atol=1e-6)
         np.testing.assert_allclose(model(X), want, rtol=0, atol=1e-6)
     before = [torch.tensor(array, requires_grad=True) for array in row.get_weights()]

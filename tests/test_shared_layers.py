@@ -226,7 +226,7 @@ def test_what_cannot_be_one_is_refused() -> None:
 def test_models_that_share_a_layer_called_twice_see_each_others_training() -> None:
     inputs, dense = pk.Input((4,)), pk.layers.Dense(4)
     model = pk.Model(inputs, dense(dense(inputs)))
-    other = pk.Model(inputs, model.layers[0](inputs))
+    other = pk.Model(inputs, model.layers[1](inputs))
     want = other.predict(np.eye(4), verbose=0)
     np.testing.assert_allclose(model.predict(np.eye(4), verbose=0), other.predict(want, verbose=0), atol=1e-6)
     model.compile("sgd", "mse")

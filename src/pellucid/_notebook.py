@@ -43,7 +43,7 @@ def svg(shown: object) -> str | None:
 @svg.register
 def _(shown: Model) -> str | None:
     try:
-        return architecture_svg(shown) if shown.layers else None
+        return architecture_svg(shown) if shown.flat_layers else None
     except PellucidError:  # not built yet, or a layer of one's own that cannot say its shape
         return None
 
@@ -52,7 +52,7 @@ def _(shown: Model) -> str | None:
 def _(shown: Model) -> str:
     drawn = svg(shown)
     if drawn is None:
-        rows = [[layer.name, type(layer).__name__, layer.detail()] for layer in shown.layers]
+        rows = [[layer.name, type(layer).__name__, layer.detail()] for layer in shown.flat_layers]
         words = "not built: give the first layer input_shape=(H, W, C), or call build" if rows else "no layers yet"
         return titled(shown.name, words) + (_table(("layer", "type", "arguments"), rows) if rows else "")
     responsive = drawn.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)

@@ -82,15 +82,15 @@ def take_weights(model: Model, source: Model) -> Taken:
     Errors: ShapeError that lists everything else that does not fit; nothing is written then.
     """
     model.build()
-    theirs = {layer.name: _shapes(layer) for layer in source.layers if layer.weights}
-    own = [layer for layer in model.layers if layer.weights]
+    theirs = {layer.name: _shapes(layer) for layer in source.flat_layers if layer.weights}
+    own = [layer for layer in model.flat_layers if layer.weights]
     fresh, reason = _fresh(model, source, own, theirs)
     kept = [layer for layer in own if layer not in fresh]
     names = {layer.name for layer in own}
     unused = tuple(name for name in theirs if name not in names)
     wrong = [f"{layer.name} {_difference(layer, theirs)}" for layer in kept if theirs.get(layer.name) != _shapes(layer)]
-    features = features_depth(source) or len(source.layers)
-    wrong += [f"{layer.name} only there" for layer in source.layers[:features] if layer.name in unused]
+    features = features_depth(source) or len(source.flat_layers)
+    wrong += [f"{layer.name} only there" for layer in source.flat_layers[:features] if layer.name in unused]
     if wrong:
         raise ShapeError(
             f"these weights, of a network {source.name!r}, do not fit {model.name!r}: {'; '.join(wrong)}; take weights "
@@ -112,9 +112,9 @@ def freeze(model: Model, names: str | Sequence[str]) -> Frozen:
     chosen: list[Layer] = []
     for name in [names] if isinstance(names, str) else names:
         chosen += matching(model, name)
-    left = [layer for layer in model.layers if layer.params and layer.trainable and layer not in chosen]
+    left = [layer for layer in model.flat_layers if layer.params and layer.trainable and layer not in chosen]
     if not left:
-        last = next((layer.name for layer in reversed(model.layers) if layer.params), "the last one")
+        last = next((layer.name for layer in reversed(model.flat_layers) if layer.params), "the last one")
         raise ConfigError(f"{model.name}: that freezes every layer, and nothing is left to train; leave out {last!r}")
     for layer in chosen:
         layer.trainable = False
@@ -124,7 +124,7 @@ def freeze(model: Model, names: str | Sequence[str]) -> Frozen:
 def frozen(model: Model) -> Frozen:
     """Which layers of a model are frozen."""
     parts: dict[bool, list[Layer]] = {True: [], False: []}
-    for layer in model.layers:
+    for layer in model.flat_layers:
         if layer.params:
             parts[layer.trainable].append(layer)
     sizes = {key: sum(array.size for layer in part for array in layer.params.values()) for key, part in parts.items()}
@@ -137,20 +137,20 @@ def matching(model: Model, name: str) -> list[Layer]:
 
     Errors: ConfigError where no layer with weights has it.
     """
-    if name == FEATURES and not any(layer.name == FEATURES for layer in model.layers):
+    if name == FEATURES and not any(layer.name == FEATURES for layer in model.flat_layers):
         depth = features_depth(model)
         if depth is None:
             raise ConfigError(
                 f"{model.name} has no flatten or global pooling, so nobody can tell its features from its head; name "
-                f"the layers: {', '.join(layer.name for layer in model.layers if layer.params)}"
+                f"the layers: {', '.join(layer.name for layer in model.flat_layers if layer.params)}"
             )
-        return model.layers[:depth]
-    found = [layer for layer in model.layers if fnmatchcase(layer.name, name)]
+        return model.flat_layers[:depth]
+    found = [layer for layer in model.flat_layers if fnmatchcase(layer.name, name)]
     if not any(layer.params for layer in found):
         raise unknown_name(
             f"layer with weights of {model.name}",
             name,
-            [FEATURES, *(layer.name for layer in model.layers if layer.params)],
+            [FEATURES, *(layer.name for layer in model.flat_layers if layer.params)],
         )
     return found
 
@@ -160,18 +160,18 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
 
     Errors: ConfigError for another number of classes where the last layer with weights does not make these.
     """
-    configs = [{**config, "trainable": True} for config in layer_types.configs_of(source.layers)]
+    configs = [{**config, "trainable": True} for config in layer_types.configs_of(source.flat_layers)]
     if classes is not None and source.graph.output_shape[-1] != classes:
-        last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
-        outputs = {"dense": "units", "convolution": "filters"}.get(source.layers[last].role if last >= 0 else "")
+        last = max((i for i, layer in enumerate(source.flat_layers) if layer.params), default=-1)
+        outputs = {"dense": "units", "convolution": "filters"}.get(source.flat_layers[last].role if last >= 0 else "")
         if outputs is None or len(source.graph.output_shape) not in (1, 3):
-            kind = type(source.layers[last]).__name__ if source.layers else "nothing"
+            kind = type(source.flat_layers[last]).__name__ if source.flat_layers else "nothing"
             raise ConfigError(
                 f"{source.name} ends in {kind}, not in a layer of classes, and has outputs "
                 f"{source.graph.output_shape}; build a network for {classes} classes yourself and take_weights"
             )
         named = {config["name"]: config for config in configs}
-        named[configs[last].get("again", source.layers[last].name)][outputs] = classes
+        named[configs[last].get("again", source.flat_layers[last].name)][outputs] = classes
     made = layer_types.from_configs({k: v for k, v in config.items() if k != "input_shape"} for config in configs)
     shape = source.graph.input_shape if input_shape is None else input_shape
     return assemble(shape, made, source.reads, source.name, outputs=source.graph.outputs, seed=seed)
@@ -182,7 +182,7 @@ def _fresh(
 ) -> tuple[list[Layer], str]:
     """The layers of the head that start anew, and why."""
     depth = features_depth(model)
-    behind = own[-1:] if depth is None else [layer for layer in own if layer in model.layers[depth:]]
+    behind = own[-1:] if depth is None else [layer for layer in own if layer in model.flat_layers[depth:]]
     for number, layer in enumerate(behind):
         if theirs.get(layer.name) != _shapes(layer):
             return list(behind[number:]), _classes_differ(model, source, layer) or (
@@ -196,11 +196,11 @@ def _fresh(
 
 def _classes_differ(model: Model, source: Model, layer: Layer) -> str:
     """That nothing but the number of outputs keeps the last layer from fitting; "" where something else does."""
-    there = next((other for other in source.layers if other.name == layer.name), None)
+    there = next((other for other in source.flat_layers if other.name == layer.name), None)
     if there is None or layer.role != there.role or layer.role not in ("dense", "convolution"):
         return ""
     (*inputs, units), (*their_inputs, their_units) = (np.shape(each.params["kernel"]) for each in (layer, there))
-    last = layer is [each for each in model.layers if each.weights][-1]
+    last = layer is [each for each in model.flat_layers if each.weights][-1]
     return (
         f"{units} classes here, {their_units} there" if inputs == their_inputs and last and units != their_units else ""
     )

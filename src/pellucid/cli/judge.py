@@ -98,7 +98,7 @@ def evaluate(
     several = dataset.test.several
     pixels = masks.Counts(dataset.test.labels, model.graph.output_shape[-1]) if dataset.test.per_pixel else None
     if model.compiled_config() is None:  # another program's network, whose file says nothing of a loss
-        ends = model.layers[-1].nonlinearity
+        ends = model.flat_layers[-1].nonlinearity
         model.compile(loss="binary_crossentropy" if ends is not None and ends.kind == "sigmoid" else None)
 
     def note_outputs(outputs: Any) -> None:

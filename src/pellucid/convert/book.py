@@ -66,7 +66,7 @@ class BookFile(Source):
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
         number = 0
-        for layer in model.layers:
+        for layer in model.flat_layers:
             number += bool(layer.weights)
             yield {"kernel": f"W{number}", "bias": f"b{number}"}
 
@@ -109,11 +109,11 @@ def _of_dropout(model: Model) -> dict[Layer, dict[str, float]]:
 
     Errors: ConfigError for dropout in a network with branches, or where no layer beside it could take its factor.
     """
-    factors = {layer: dict.fromkeys(layer.params, 1.0) for layer in model.layers if layer.params}
+    factors = {layer: dict.fromkeys(layer.params, 1.0) for layer in model.flat_layers if layer.params}
     if model.graph.is_chain:
         before: Layer | None = None  # the last with weights, if what it gives is only scaled up to here
         pending, dropout = 1.0, ""
-        for layer in [*model.layers, None]:
+        for layer in [*model.flat_layers, None]:
             if layer is not None and layer.drop_rate:
                 pending, dropout = pending * (1 - layer.drop_rate), layer.place()
             elif layer is not None and layer.params:
@@ -125,7 +125,7 @@ def _of_dropout(model: Model) -> dict[Layer, dict[str, float]]:
                 if before is not None:
                     factors[before] = {name: number * pending for name, number in factors[before].items()}
                 before, pending = None, 1.0
-    elif any(layer.drop_rate for layer in model.layers):
+    elif any(layer.drop_rate for layer in model.flat_layers):
         raise ConfigError(f"{model.name}: has branches and dropout; the book's networks are layers in a row")
     return factors
 

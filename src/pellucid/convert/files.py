@@ -83,7 +83,7 @@ def import_network(
     if scaling is not None:
         named, recipe = choose(scaling, "", read.model.name)
         read.model.preprocessing = recipe.fitted(read.model, asked=True)
-        first = next((layer for layer in read.model.layers if layer.role == "convolution"), None)
+        first = next((layer for layer in read.model.flat_layers if layer.role == "convolution"), None)
         if recipe.blue_first and first is not None and first.params["kernel"].shape[2] == 3:
             first.write("kernel", first.params["kernel"][:, :, ::-1])
     return read.model, Imported(

@@ -87,8 +87,8 @@ class KerasWeights(Source):
         """Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and number; and else by
         their order."""
         self._take_normalizations(model)
-        twins = iter(_twins([layer for layer in model.layers if layer.weights], self))
-        for layer in model.layers:
+        twins = iter(_twins([layer for layer in model.flat_layers if layer.weights], self))
+        for layer in model.flat_layers:
             twin, arrays = next(twins) if layer.weights else ("", ())
             names = [*layer.params, *layer.state]
             missing = [f"{twin}/{name}" for name in names[len(arrays) :]]
@@ -96,7 +96,7 @@ class KerasWeights(Source):
 
     def _take_normalizations(self, model: Model) -> None:
         """Set those layers' arrays aside: mean, variance and count, which Keras counts among the weights."""
-        own = [layer for layer in model.layers if isinstance(layer, Normalization)]
+        own = [layer for layer in model.flat_layers if isinstance(layer, Normalization)]
         found = [name for name in self.layers if re.fullmatch(r"normalization(_\d+)?", name.rpartition("/")[2])]
         if len(own) == len(found) and all(len(self.layers[name]) == 3 for name in found):
             self._normalizations = [(layer, self.layers.pop(name)) for layer, name in zip(own, found, strict=True)]

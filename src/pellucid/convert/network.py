@@ -86,7 +86,7 @@ class Draft:
             model = self.made(name, blank)
         except FAULTS as error:
             raise self.fault(str(error) or type(error).__name__) from error
-        self._fill(model.layers)
+        self._fill(model.flat_layers)
         return model
 
     def made(self, name: str, blank: Blank | None, seed: int = 0) -> Model:

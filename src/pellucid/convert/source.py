@@ -89,7 +89,7 @@ class Source(abc.ABC):
 
     def _wanted(self, model: Model) -> list[Wanted]:
         """The same with channels in the file's order, in the order of the model."""
-        for layer in model.layers:
+        for layer in model.flat_layers:
             if layer.weights:
                 self._expect_known(layer)
         found: list[Wanted] = []
@@ -100,7 +100,7 @@ class Source(abc.ABC):
             for name, array in (layer.params | layer.state).items():
                 shape, arrange = self._layout(layer, name, array, pictures.get(visit.number))
                 if array.ndim > 1 and fixed and visit.number > fixed[0] and self.channels_first:
-                    kept = model.layers[fixed[0]].place()
+                    kept = model.flat_layers[fixed[0]].place()
                     raise ConfigError(f"{kept}: what reads it does not tell whether the file counts its channels first")
                 in_head = depth is not None and visit.number >= depth
                 found.append(Wanted(layer, name, names[name], shape, arrange, in_head))

@@ -93,7 +93,7 @@ class TorchSource(Source):
         return any(name.endswith("running_mean") for name in self.tensors)
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
-        for layer, (path, mixing) in zip(model.layers, self._paths(model), strict=True):
+        for layer, (path, mixing) in zip(model.flat_layers, self._paths(model), strict=True):
             if layer.role == "batch norm":
                 parts = (("gamma", f"{path}.weight", 1.0), ("beta", f"{path}.bias", 0.0))
                 self._neutral |= {name: value for part, name, value in parts if part not in layer.params}
@@ -106,7 +106,7 @@ class TorchSource(Source):
 
     def _paths(self, model: Model) -> Iterator[tuple[str, str]]:
         """The path of the module that each layer is; of the two that a SeparableConv2D is, both."""
-        rules, called = family(model.name), {layer: _own_names(layer) for layer in model.layers}
+        rules, called = family(model.name), {layer: _own_names(layer) for layer in model.flat_layers}
         here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
         as_ours = all(name in here for layer, names in called.items() if layer.weights for name in names)
         if as_ours or rules or not model.graph.is_chain:

@@ -149,7 +149,7 @@ def fill_from(
             broken.append(item.tensor)
         if progress is not None:
             progress(done + 1, len(taken), "arrays")
-    for layer in model.layers:
+    for layer in model.flat_layers:
         names = [*layer.params, *layer.state]
         if names and (layer.name, names[0]) in arrays:
             layer.set_weights([arrays[layer.name, name] for name in names])
@@ -184,7 +184,7 @@ def fill_from(
 
 def _epsilons(model: Model, source: Source) -> list[str]:
     """What is to be said of batch norms that may be others than in the file's program."""
-    for layer in model.layers:
+    for layer in model.flat_layers:
         epsilon = vars(layer).get("epsilon")
         if layer.role != "batch norm" or epsilon == TORCH_EPSILON or f"{layer.name}.weight" in source.tensors:
             continue

@@ -69,7 +69,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     masks: set[int] = set()
     first = scaling_of(model)
     if first is not None:
-        names[INPUT] = _free("rescaling", {layer.name for layer in model.layers})
+        names[INPUT] = _free("rescaling", {layer.name for layer in model.flat_layers})
         parts.append(Part(names[INPUT], first, (), (source,), model.graph.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
@@ -125,7 +125,7 @@ def inputs_of(model: Model) -> dict[str, Shape]:
     """What goes in, by name, and its shape."""
     several = {part.name: part.target_shape for part in model.graph.parts.values()}
     return several or {
-        _free(model.input_name or INPUT_NAME, {layer.name for layer in model.layers}): model.graph.input_shape
+        _free(model.input_name or INPUT_NAME, {layer.name for layer in model.flat_layers}): model.graph.input_shape
     }
 
 

@@ -31,12 +31,15 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
     """STEM.py and STEM.safetensors. Errors: ConfigError for a layer that PyTorch has nothing like."""
     from safetensors.numpy import save
 
-    return {f"{stem}.py": _source(model, attributes(model.layers)).encode(), f"{stem}.safetensors": save(_state(model))}
+    return {
+        f"{stem}.py": _source(model, attributes(model.flat_layers)).encode(),
+        f"{stem}.safetensors": save(_state(model)),
+    }
 
 
 def state_files(model: Model, stem: str) -> dict[str, bytes]:
     """STEM.pth, the same state dict alone, for a module of somebody's own. Errors: as `files`."""
-    _body(model, attributes(model.layers))  # which refuses what PyTorch has not
+    _body(model, attributes(model.flat_layers))  # which refuses what PyTorch has not
     return {f"{stem}.pth": torch_state.to_bytes(_state(model), stem)}
 
 

@@ -14,6 +14,7 @@ from pellucid.keras.activations import elu, hard_sigmoid, relu, sigmoid, softmax
 from pellucid.keras.deferred import Placeholder, evaluated, slopes
 from pellucid.keras.functions import clip, concatenate, ones, zeros
 from pellucid.keras.losses import categorical_crossentropy, sparse_categorical_crossentropy
+from pellucid.keras.nesting import clear_session
 from pellucid.keras.random import normal as random_normal
 from pellucid.keras.random import uniform as random_uniform
 from pellucid.keras.tensor import Calculated, tensor
@@ -259,10 +260,6 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 def backend() -> str:
     """Whose functions a program may call beside Keras's: "tensorflow"."""
     return "tensorflow"
-
-
-def clear_session(free_memory: bool = True) -> None:
-    """Nothing: models are independent of each other, and go when nobody holds them."""
 
 
 def set_session(session: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,6 +12,7 @@ from pellucid import initializers
 from pellucid._arguments import flag, several
 from pellucid._locks import building
 from pellucid.errors import ConfigError
+from pellucid.keras.nesting import Call, name_as_keras, within
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import Calculated, tensor, traced
 from pellucid.keras.watching import with_losses
@@ -21,6 +22,7 @@ from pellucid.layers.eager import current, drawn_at_random, within_pass
 from pellucid.layers.layer import Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.recorded import RecordedLayer, nested_layers
+from pellucid.layers.stack import shared_out
 from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.layers.variable import LayerWeight, penalties_of
 from pellucid.ops import Shape
@@ -59,6 +61,8 @@ class Layer(RecordedLayer):
     """
 
     hands_on = True
+    _dissolved = False
+    """Whether other layers stand in a network in its place."""
 
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
@@ -166,7 +170,8 @@ class Layer(RecordedLayer):
                 self.added_losses = []
                 try:
                     own: Any = self.call
-                    answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
+                    with within(Call(self)):
+                        answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
                     self._dissolve(x, answer)
                     if not (added := [loss for loss in self.added_losses if isinstance(loss, Calculated)]):
                         return answer
@@ -185,15 +190,30 @@ class Layer(RecordedLayer):
             self.added_losses = []
             return called(self.call, given, training, *args, **kwargs)
 
+    @property
+    def parts(self) -> Sequence[OurLayer]:  # type: ignore[override]
+        return nested_layers(self) if self._dissolved else ()
+
+    def _freeze(self, trained: bool) -> None:
+        OurLayer.trainable.fset(self, trained)  # type: ignore[attr-defined]
+        for part in self.parts:
+            part.trainable = trained
+
+    trainable = property(lambda self: self.store.trainable, _freeze)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        if not self.parts:
+            super().set_weights(weights)
+            return
+        for part, given in zip(self.parts, shared_out(weights, self.parts, self.name), strict=True):
+            part.set_weights(given)
+
     def _dissolve(self, x: Any, answer: Any) -> None:
-        """Be found by a model of these values, see `dissolved`, although other layers stand there in its place."""
+        """Have read and given these, although other layers stand in the network in its place."""
+        name_as_keras(self)
+        self._dissolved = True
         self.__dict__.setdefault("input", x)
         self.__dict__.setdefault("output", answer)
-        parts = (
-            answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list | tuple) else [answer]
-        )
-        for value in filter(is_symbolic, parts):
-            value.__dict__.setdefault("given_for", {})[self.name] = self
 
     def output_shape(self, input_shape: Any) -> Shape:
         self._begin(list(input_shape) if self.merges else tuple(input_shape))
@@ -211,11 +231,6 @@ class Layer(RecordedLayer):
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """The layer that `get_config` described."""
         return cls(**config)
-
-
-def dissolved(name: Any, values: Iterable[Any]) -> Layer | None:
-    """The layer of this name whose `call` gave one of a network's values by other layers."""
-    return next((found for value in values if (found := getattr(value, "given_for", {}).get(name))), None)
 
 
 class Lambda(Layer):

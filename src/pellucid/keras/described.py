@@ -45,6 +45,7 @@ def network(record: Mapping[str, Any]) -> tuple[list[Layer], dict[str, Any]]:
     config = {
         "name": reader.name,
         "input_shape": list(reader.draft.inputs.sizes),
+        "input_name": None if reader.draft.inputs.auto_named else reader.draft.inputs.name,
         "reads": [[numbers[read] for read in value.inputs] for value in values],
         "outputs": [numbers[value] for value in reader.draft.outputs],
     }

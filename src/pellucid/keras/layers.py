@@ -20,11 +20,11 @@ from pellucid.keras.older_layers import AtrousConvolution2D as AtrousConvolution
 from pellucid.keras.older_layers import Deconvolution2D as Deconvolution2D
 from pellucid.keras.older_layers import Merge as Merge
 from pellucid.keras.older_layers import merge as merge
-from pellucid.keras.tensor import KerasInput
+from pellucid.keras.tensor import InputLayer as _InputLayer
 from pellucid.layers import NAMES
 from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
 
-Input = KerasInput  # type: ignore[misc]  # in place of ours
+Input = InputLayer = _InputLayer  # type: ignore[misc]  # in place of ours
 Convolution2D = older_layers.Convolution2D  # type: ignore[misc]  # which take a kernel's rows and columns, too
 SeparableConvolution2D = older_layers.SeparableConvolution2D  # type: ignore[misc]
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,30 +15,32 @@ import pellucid.model.model as ours
 from pellucid import layers
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
-from pellucid.keras.composed import CallOf, called, dissolved
+from pellucid.keras.composed import CallOf, called
 from pellucid.keras.described import is_keras, network
 from pellucid.keras.ends import Ends
 from pellucid.keras.hearing import hearing
+from pellucid.keras.listed import Listed
+from pellucid.keras.nesting import Call, auto_name, rows_of, within
 from pellucid.keras.older import Older, renamed
 from pellucid.keras.registered import registered
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
-from pellucid.keras.tensor import KerasInput, batch_of, tensor, traced
+from pellucid.keras.tensor import InputLayer, batch_of, tensor, traced
 from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
 from pellucid.layers.stack import at_node
-from pellucid.layers.symbolic import Value, by_depth, call, calls_behind, is_symbolic
+from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
 from pellucid.model.streams import answers_for, is_stream
-from pellucid.ops import Shape
+from pellucid.model.summary import Summary
 from pellucid.ops.geometry import whole
 from pellucid.train import History
 
 
-class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
+class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
     """A network as Keras makes one: `Model(inputs, outputs)`, or a class of one's own whose `call(x)` calls layers.
 
     Pictures come to the first layer as they are, bytes too. A layer, or a whole model, may stand in several models,
@@ -52,18 +55,23 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
     """Of each layer whether it was to be trained when `compile` was called."""
     _keys: tuple[str, ...] | None = None
     _untraced = False
+    _expands = False
+    """Whether `summary` shows what models within it are made of."""
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(Functional if cls is Model else cls)
 
     @renamed(input="inputs", output="outputs")
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
-        given = name or type(self).__name__.lower()
+        given = name or auto_name(type(self).__name__)
         self._keys = tuple(outputs) if isinstance(outputs, Mapping) else None
         outputs = list(outputs.values()) if isinstance(outputs, Mapping) else outputs
         if outputs is None:
-            if inputs is not None or type(self) is Model:
+            if inputs is not None or type(self) is Functional:
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
             Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
         else:
@@ -75,12 +83,12 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
     # A network whose layers are known when its input's shape is
 
     def _build(self, input_shape: Sequence[int | None] | None) -> None:
-        if not self.layers and input_shape is not None and callable(self.call):
+        if not self.flat_layers and input_shape is not None and callable(self.call):
             if isinstance(input_shape, Mapping) or isinstance(input_shape[0], list | tuple):
                 self._build_for_several(input_shape)
                 return
             given = list(input_shape)
-            source = KerasInput(given[1:] if given and given[0] is None else given)
+            source = InputLayer(given[1:] if given and given[0] is None else given)
             try:
                 self._stand([source], _as_list(traced(self.call, source)))
             except Exception:  # whatever it does with values that have no numbers yet, it is one layer of its own then
@@ -92,20 +100,11 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
     def _build_for_several(self, shapes: Any) -> None:
         """For several inputs: a list of their shapes, with the batch axis, or a dictionary by their names."""
         if isinstance(shapes, Mapping):
-            named = {name: KerasInput(shape[1:], name=name) for name, shape in shapes.items()}
+            named = {name: InputLayer(shape[1:], name=name) for name, shape in shapes.items()}
             self._stand(list(named.values()), _as_list(traced(self.call, named)))
         else:
-            sources = [KerasInput(shape[1:]) for shape in shapes]
+            sources = [InputLayer(shape[1:]) for shape in shapes]
             self._stand(sources, _as_list(traced(self.call, sources)))
-
-    def _stand(self, sources: Sequence[Any], answers: Sequence[Any]) -> None:
-        super()._stand(sources, answers)
-        own = [*(sources if len(sources) > 1 else ()), *self._calls(answers, sources)]
-        self._symbols = list(sources), own
-        self._changed()
-
-    def _calls(self, answers: Sequence[Any], sources: Sequence[Any]) -> list[Value]:
-        return by_depth(calls_behind(answers, sources, self.name), answers)
 
     def _clear(self) -> None:
         """Let go of what was traced so far."""
@@ -115,12 +114,7 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
 
     @property
     def waits_for_pictures(self) -> bool:
-        return bool(self.layers) or callable(self.call)
-
-    def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
-        super().attach(layer, inputs, shapes)
-        if isinstance(layer, KerasInput):
-            self._free, self._symbols = layer.free, ([layer], [])
+        return bool(self.flat_layers) or callable(self.call)
 
     def take_shape_of(self, x: Any) -> None:
         free, now = self.__dict__.get("_free", ()), self._input_shape
@@ -133,35 +127,6 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
             self._input_shape, self._graph = tuple(int(size) for size in shape), None
             self._predictor.forget()
             self.touch()
-
-    # Values of its own, for other models
-
-    def _own_values(self) -> tuple[list[Any], list[Any]]:
-        """Its inputs, and what each layer gives: one that gives an input that input itself."""
-        kept: tuple[list[Any], list[Any]] | None = self._symbols
-        parts = self.graph.parts
-        if kept is not None and len(kept[1]) == len(self._nodes) and len(kept[0]) == (len(parts) or 1):
-            return kept
-        made = {number: KerasInput(part.target_shape, name=part.name) for number, part in parts.items()}
-        sources = list(made.values()) or ([KerasInput(self.graph.input_shape)] if kept is None else kept[0])
-        values: list[Any] = []
-        for number, node in enumerate(self._nodes):
-            read = [sources[0] if i == INPUT else values[i] for i in node.inputs]
-            values.append(made[number] if number in made else call(node.layer, read))
-        self._symbols = sources, values
-        return sources, values
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        values = self._symbols[1] if self._symbols and index is None else ()
-        layer = dissolved(name, values) or super().get_layer(name, index)
-        if layer.owner is None or layer.owner() is None:  # the model that was asked last is gone
-            self._claim()
-        return layer
-
-    def value_of(self, layer: Layer) -> Any:
-        """What a layer gives in this model."""
-        self.build()
-        return self._own_values()[1][next(i for i, own in enumerate(self.layers) if own is layer)]
 
     def __call__(self, x: Any, *args: Any, training: Any = None, mask: Any = None, **kwargs: Any) -> Any:
         """What comes out for an array, or for a value of another network, which gets these layers in it.
@@ -178,7 +143,7 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
             return self._by_its_call(x, training, *args, **kwargs)
         if is_symbolic(x):
             return self._within(x, training)
-        if own and (not self._traces(x) or isinstance(self.layers[0], CallOf)):
+        if own and (not self._traces(x) or isinstance(self.flat_layers[0], CallOf)):
             return self._by_its_call(x, training)
         several = in_order(self, x) if self.built else None
         if several is not None:
@@ -187,7 +152,7 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
                 return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(at_node(layer, read))))
         batch = batch_of(as_rows(self, x))
         if self._changes_pictures():
-            for layer in [*self.layers, *self._waiting]:
+            for layer in [*self.flat_layers, *self._waiting]:
                 batch = layer(batch, drawn_at_random(), training=training)
             return tensor(batch)
         if not self.built:
@@ -210,11 +175,11 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
 
     def _traces(self, x: Any) -> bool:
         """Whether its `call` is a network of layers, built for these arrays; else it is called on each batch."""
-        if not self.layers and not self._untraced and not isinstance(x, list | tuple | Mapping) and np.ndim(x) > 1:
+        if not self.flat_layers and not self._untraced and not isinstance(x, list | tuple | Mapping) and np.ndim(x) > 1:
             with contextlib.suppress(Exception):  # whose reason the call itself will say
                 self.build(np.shape(x)[1:])
-            self._untraced = not self.layers
-        return bool(self.layers)
+            self._untraced = not self.flat_layers
+        return bool(self.flat_layers)
 
     def _changes_pictures(self) -> bool:
         """Whether it is a row of layers that take one picture or many, of any size."""
@@ -222,15 +187,18 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
 
     def _within(self, x: Any, training: Any) -> Any:
         given = _as_list(x)
-        if not self.layers and callable(self.call):
-            try:
-                return traced(self.call, x)
-            except Exception:  # as in `_build`
-                return call(CallOf(self), x)
+        if not self.flat_layers and callable(self.call):
+            with within(Call(self)):
+                try:
+                    return traced(self.call, x)
+                except Exception:  # as in `_build`
+                    return call(CallOf(self), x)
         if not self.built:
             self.build(given[0].sizes)
         self.take_shape_of(np.empty((0, *given[0].sizes)))
-        return self._called(self.graph, self._begun(given), training)
+        self._own_values()  # before those in another network
+        with within(Call(self)):
+            return self.graph.answers(self.recalled(self._begun(given), training))
 
     # Training and judging
 
@@ -246,8 +214,12 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
     @contextlib.contextmanager
     def _as_compiled(self) -> Iterator[None]:
         """Meanwhile each layer is trained as `compile` found it."""
-        then = self._trained if len(self._trained) == len(self.layers) else [layer.trainable for layer in self.layers]
-        changed = [layer for layer, trained in zip(self.layers, then, strict=True) if layer.trainable != trained]
+        then = (
+            self._trained
+            if len(self._trained) == len(self.flat_layers)
+            else [layer.trainable for layer in self.flat_layers]
+        )
+        changed = [layer for layer, trained in zip(self.flat_layers, then, strict=True) if layer.trainable != trained]
         for layer in changed:
             layer.trainable = not layer.trainable
         try:
@@ -261,8 +233,8 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
         of them. Warns where Keras would take scores for probabilities, as is not done here."""
         super().compile(optimizer, self.of_arrays(loss), *args, **options)
         self._has_loss = loss is not None
-        self._trained = tuple(layer.trainable for layer in self.layers)
-        last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
+        self._trained = tuple(layer.trainable for layer in self.flat_layers)
+        last, wanted = (self.flat_layers or [None])[-1], self.loss.joint_activation
         scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None
         if scores and wanted and self._several is None and not getattr(self.loss, "from_logits", True):
             warnings.warn(
@@ -336,6 +308,8 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
         facts = self.facts()
         names = ("name", "input_shape", "input_name", "layers", "reads", "outputs")
         kept: dict[str, Any] = {name: facts[name] for name in names if name in facts}
+        if self.lists_inputs:
+            kept["input_name"] = self.input_names[0]
         if any(free := self.__dict__.get("_free", ())):
             kept["input_shape"] = [None if a else size for a, size in zip(free, kept["input_shape"], strict=True)]
         return kept
@@ -355,11 +329,11 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
     def joined(cls, made: Sequence[Layer], config: Mapping[str, Any]) -> Self:
         """The network of these layers, of which each reads what the config says."""
         reads = config.get("reads") or [[number - 1] for number in range(len(made))]
-        values: dict[int, Any] = {INPUT: KerasInput(config["input_shape"], name=config.get("input_name"))}
+        values: dict[int, Any] = {INPUT: InputLayer(config["input_shape"], name=config.get("input_name"))}
         for number, (layer, read) in enumerate(zip(made, reads, strict=True)):
             values[number] = call(layer, [values[i] for i in read])
         answers = [values[i] for i in config.get("outputs") or [len(made) - 1]]
-        model = object.__new__(cls)
+        model: Self = Model.__new__(cls)
         Model.__init__(model, values[INPUT], answers, config["name"])
         model.__dict__["_made"] = True
         return model
@@ -377,8 +351,22 @@ class Model(Ends, Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # 
         show_trainable: bool = False,
         layer_range: Any = None,
     ) -> None:
-        """Print the table of layers; what else is given changes nothing."""
+        """Print the table of layers, a model within it as one row unless expand_nested; what else is given changes
+        nothing."""
+        self._expands = expand_nested
         super().summary(*(() if print_fn is None else (print_fn,)))
+
+    def _table(self) -> Summary:
+        outline = self.outline()
+        rows = rows_of(outline.rows, self._nodes, self._around, expand_nested=self._expands)
+        name = self.input_names[0] if self.lists_inputs and not self.graph.parts else outline.input_name
+        return replace(outline, rows=tuple(rows), input_name=name)
+
+
+class Functional(Model):
+    """What `Model(inputs, outputs)` makes; its inputs are listed among its layers, as `InputLayer`."""
+
+    lists_inputs = True
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pellucid.model.model as ours
 from pellucid.convert.files import load
 from pellucid.errors import ConfigError, shown
-from pellucid.keras.model import Model
+from pellucid.keras.model import Functional, Model
 from pellucid.keras.registered import registered
 from pellucid.keras.sequential import Sequential
 from pellucid.layers.store import each_once
@@ -28,7 +28,7 @@ def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None, **mor
 
 def as_keras(model: ours.Model) -> Any:
     """The same model with Keras's habits."""
-    model.__class__ = Sequential if isinstance(model, ours.Sequential) else Model
+    model.__class__ = Sequential if isinstance(model, ours.Sequential) else Functional
     if isinstance(model, Sequential):
         model._waiting = []
     return model
@@ -48,8 +48,8 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Any = N
         raise ConfigError("clone_model: call the clone on the values instead: clone_model(model)(input_tensors)")
     if clone_function is None:
         return type(model).from_config(model.get_config())
-    clones = {layer.store: clone_function(layer) for layer in each_once(model.layers)}
-    return type(model).joined([clones[layer.store] for layer in model.layers], model.get_config())
+    clones = {layer.store: clone_function(layer) for layer in each_once(model.flat_layers)}
+    return type(model).joined([clones[layer.store] for layer in model.flat_layers], model.get_config())
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

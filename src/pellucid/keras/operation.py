@@ -10,6 +10,7 @@ from pellucid.autodiff import Variable
 from pellucid.autodiff.tensor import apply
 from pellucid.errors import ConfigError
 from pellucid.keras.deferred import Deferred
+from pellucid.keras.nesting import Call, within
 from pellucid.layers.recorded import NoRows, RecordedLayer
 from pellucid.layers.symbolic import Symbolic, Value, call, is_symbolic
 
@@ -35,7 +36,8 @@ class Operation(RecordedLayer):
     def call_on_values(self) -> Value:
         """What it gives for the values that stood in the arguments."""
         values, self._values = self._values, None
-        return call(self, values)
+        with within(Call()):
+            return call(self, values)
 
     def detail(self) -> str:
         return str(getattr(self._function, "__name__", ""))

@@ -40,7 +40,7 @@ class Steps:
     if TYPE_CHECKING:
         name: str
         losses: Any
-        layers: Any
+        output_names: Any
         stop_training: bool
         trainable_variables: Any
         held_layers: Any
@@ -95,7 +95,8 @@ class Steps:
         if self._keys:
             return list(self._keys)
         if self.built:
-            return [self.graph.nodes[number].layer.name for number in self.graph.outputs]
+            names: list[str] = self.output_names
+            return names
         if isinstance(loss, Mapping):
             return list(map(str, loss))
         return [f"output_{number + 1}" for number in range(len(loss) if isinstance(loss, list | tuple) else 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import operator
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from pellucid.autodiff import Tensor as Tensor
 from pellucid.autodiff import Variable, rules
 from pellucid.autodiff import tensor as as_tensor
 from pellucid.errors import ConfigError, ShapeError
+from pellucid.keras.nesting import Call, Calls, around, calls_of, name_as_keras, within
 from pellucid.layers import Input, Layer
 from pellucid.layers.batched import FREE_SIDE, OTHER_SIDE
 from pellucid.layers.eager import tracing
@@ -119,7 +121,7 @@ def _method(name: str, function: Any) -> Any:
     def method(self: Any, other: Any) -> Any:
         by_layer = vars(Symbolic).get(name)
         if by_layer is not None and _takes_layers(self) and _takes_layers(other):
-            with contextlib.suppress(ShapeError):  # of sizes that are stretched to each other
+            with contextlib.suppress(ShapeError), within(Call()):  # of sizes that are stretched to each other
                 return by_layer(self, other)
         return _operation(function, (other, self) if behind else (self, other), {})
 
@@ -149,10 +151,12 @@ def batch_of(x: Any) -> Any:
 
 
 class KerasTensor(Calculated, Value):
-    """What a layer gives that was called on a `KerasInput`. Shapes: shape with the batch axis, which is None."""
+    """What a layer gives that was called on a `InputLayer`. Shapes: shape with the batch axis, which is None."""
 
     other: Shape
     """Its sizes where axes that are not known are OTHER_SIDE long."""
+    calls: Calls
+    """In whose calls it came about."""
 
     @property
     def name(self) -> str:
@@ -173,7 +177,7 @@ def _of_numbers(dtype: Any) -> bool | str:
     return "string" not in str(dtype) or "words become numbers before the network: dataset.map(vectorize_layer)"
 
 
-class KerasInput(Calculated, Input):
+class InputLayer(Calculated, Input):
     """`pellucid.Input` as Keras has it; axes of which the size is None take any that fits the layers.
 
     Shapes: shape with the batch axis, which is None.
@@ -190,6 +194,7 @@ class KerasInput(Calculated, Input):
         self.free = tuple(size is None for size in shape) if isinstance(shape, list | tuple) else ()
         known = [size or FREE_SIDE for size in shape] if any(self.free) else shape
         super().__init__(known, name=name, trainable=trainable)  # type: ignore[arg-type]
+        name_as_keras(self)
 
     @property
     def other(self) -> Shape:
@@ -200,26 +205,47 @@ class KerasInput(Calculated, Input):
     def given_by(self, layer: Layer, inputs: tuple[Symbolic, ...]) -> Value:
         return keras_value(layer, inputs)
 
+    @property
+    def output(self) -> InputLayer:
+        """The value that goes in."""
+        return self
+
+    input = output
+
+    def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
+        """The value itself: programs call all layers of a model in turn."""
+        return x if is_symbolic(x) else super().__call__(x, seed, training)
+
+    def get_config(self) -> dict[str, Any]:
+        """As Keras has it. Shapes: batch_shape with the batch axis."""
+        return {"batch_shape": tuple(self.shape), "dtype": self.dtype, "sparse": False, "name": self.name}
+
 
 def input_of(shape: Sequence[int | None], given: Any = None) -> Any:
     """The input of a network: a value of another, or one of its own, which may stand for what is calculated."""
     if isinstance(given, Symbolic):
         return given
-    return KerasInput(shape) if given is None else KerasInput(given.shape[1:], stands_for=given)
+    return InputLayer(shape) if given is None else InputLayer(given.shape[1:], stands_for=given)
 
 
 def keras_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
     """What a layer gives for these; the same value again where it was called on the same before, and draws nothing."""
     repeats = not isinstance(layer, RecordedLayer) and (layer.steady or isinstance(layer, Norm))
     given: dict[Any, KerasTensor] = vars(inputs[0]).setdefault("_given", {}) if repeats else {}
-    key = (layer, *map(id, inputs))
+    key = (layer, *map(id, inputs), *(id(call.owner) for call in around()))
     if key not in given:
         given[key] = _new_value(layer, inputs)
     return given[key]
 
 
 def _new_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
+    name_as_keras(layer)
     value = KerasTensor(layer.output_of([value.sizes for value in inputs]), layer, inputs)
+    first = vars(layer).get("_first")
+    if not around() and (first is None or first() is None):
+        vars(layer)["_first"] = weakref.ref(value)
+    stands_behind = getattr(getattr(inputs[0], "layer", None), "behind", None) is layer
+    value.calls = calls_of(inputs[0]) if stands_behind else (*around(), *((Call(layer),) if layer.behind else ()))
     others = [getattr(read, "other", read.sizes) for read in inputs]
     value.other = value.sizes
     if others != [read.sizes for read in inputs]:

@@ -13,6 +13,7 @@ from pellucid.keras.described import deserialize as deserialize_keras_object
 from pellucid.keras.described import serialize as serialize_keras_object
 from pellucid.keras.directory import image_dataset_from_directory
 from pellucid.keras.fetching import get_file
+from pellucid.keras.nesting import clear_session
 from pellucid.keras.older import renamed
 from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
 from pellucid.keras.registered import (
@@ -28,8 +29,9 @@ from pellucid.keras.words import pad_sequences
 from pellucid.ops import Array, real_array
 
 __all__ = [
-    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "custom_object_scope",
-    "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
+    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "clear_session",
+    "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name",
+    "get_registered_object",
     "image_dataset_from_directory", "img_to_array", "load_img", "model_to_dot", "normalize", "pad_sequences",
     "plot", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed",
     "to_categorical",

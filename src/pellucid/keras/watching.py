@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.keras.deferred import Deferred, Run
+from pellucid.keras.nesting import Call, within
 from pellucid.layers.recorded import RecordedLayer
 from pellucid.layers.symbolic import Symbolic, call
 
@@ -69,4 +70,5 @@ def with_losses(answer: Any, losses: Sequence[Any], values: Sequence[Any] = ()) 
     each = [Deferred(np.mean, [loss]) for loss in losses]
     read = {id(value): value for value in (*values, *(leaf for loss in each for leaf in loss.leaves()))}
     watched = list(read.values()) or [answer]
-    return call(Watch([answer, *watched], each), [answer, *watched])
+    with within(Call()):
+        return call(Watch([answer, *watched], each), [answer, *watched])

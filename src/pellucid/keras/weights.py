@@ -45,7 +45,7 @@ class Weighted:
         name: str
         built: bool
         preprocessing: Any
-        layers: Any
+        flat_layers: Any
         weights: Any
 
         def build(self, input_shape: Any = None) -> None: ...
@@ -56,7 +56,7 @@ class Weighted:
 
     def held_layers(self) -> list[Layer]:
         """The layers of its network; of a class of one's own that has none, those it has as attributes."""
-        return each_once(self.layers) or nested_layers(self)
+        return each_once(self.flat_layers) or nested_layers(self)
 
     def own_variables(self) -> list[Variable]:
         """Those that a class of one's own has as attributes; its steps are taken by a tape then."""
@@ -89,7 +89,7 @@ class Weighted:
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into all weights, in the order of `get_weights`. Errors: ShapeError where none fit."""
-        if self.layers:
+        if self.flat_layers:
             super().set_weights(weights)  # type: ignore[misc]
             return
         own, given = self.variables, several(weights, f"{self.name}: weights")
@@ -100,9 +100,9 @@ class Weighted:
 
     def _own_layers(self) -> bool:
         """Whether it has layers that Keras's files do not know."""
-        recorded = (isinstance(layer, RecordedLayer) and type(layer) not in BY_OURS for layer in self.layers)
-        parted = (layer.gives_several for layer in self.layers)
-        return not self.layers or any(recorded) or any(parted) or any(layer.custom for layer in self.layers)
+        recorded = (isinstance(layer, RecordedLayer) and type(layer) not in BY_OURS for layer in self.flat_layers)
+        parted = (layer.gives_several for layer in self.flat_layers)
+        return not self.flat_layers or any(recorded) or any(parted) or any(layer.custom for layer in self.flat_layers)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5; those of a model with

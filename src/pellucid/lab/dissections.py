@@ -33,7 +33,7 @@ KERNEL = "kernel"
 @view(layer=True, picture=True, once=True)
 def arithmetic(look: Look, request: Request) -> Seen:
     """How one number of a layer comes about. Without a position, the largest number."""
-    names = tuple(look.model.class_names or ()) if request.layer == look.model.layers[-1].name else ()
+    names = tuple(look.model.class_names or ()) if request.layer == look.model.flat_layers[-1].name else ()
     with look.model.turns.taken():  # the weights that are multiplied are those that the trace was made with
         return Seen(number_data(dissect_step(look.step(request), request.position or None, names)))
 

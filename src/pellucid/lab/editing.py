@@ -64,7 +64,7 @@ class Draft:
 
 def architecture(model: Model) -> dict[str, Any]:
     """A network as it can be edited: {layers, reads}; reads is None where only a row of layers is possible."""
-    return {"layers": [_arguments(layer) for layer in model.layers], "reads": model.reads}
+    return {"layers": [_arguments(layer) for layer in model.flat_layers], "reads": model.reads}
 
 
 def drafted(model: Model, given: Any, *, batch_size: int) -> Draft:
@@ -85,7 +85,7 @@ def drafted(model: Model, given: Any, *, batch_size: int) -> Draft:
                 layer.take_name(taken, model.name)
                 layer.name = layer.name  # from now on its own
                 taken.add(layer.name)
-            layer.position, layer.fed_by = number, tuple(stack.layers[i].name for i in read if i != INPUT)
+            layer.position, layer.fed_by = number, tuple(stack.flat_layers[i].name for i in read if i != INPUT)
             values[number] = layer([values[i] for i in read])
             limits.expect_room(layer, values[number].shape)
             with drawing([layer], limits.blank):
@@ -94,21 +94,25 @@ def drafted(model: Model, given: Any, *, batch_size: int) -> Draft:
         except FAULTS as error:
             problem = number, str(error) or type(error).__name__
             break
-    rows = summarize(model.name, stack.graph).rows if stack.layers else ()
+    rows = summarize(model.name, stack.graph).rows if stack.flat_layers else ()
     if problem is not None or not rows:
         graph = stack.graph if rows else Graph(model.graph.input_shape, (), ())
         return Draft(graph, rows, problem=problem or (0, "a network needs a layer"))
     memory = memory_of(
-        stack.graph, FlatParameters(stack.layers), batch_size=batch_size, optimizer=model.optimizer, loss=model.loss
+        stack.graph,
+        FlatParameters(stack.flat_layers),
+        batch_size=batch_size,
+        optimizer=model.optimizer,
+        loss=model.loss,
     )
     total = (memory.training or memory.inference).total
     try:
-        limits.expect_bytes(stack.layers[-1], total)
+        limits.expect_bytes(stack.flat_layers[-1], total)
         _expect_answers(model, stack.graph)
     except PellucidError as error:
         problem = len(rows) - 1, str(error)
-    before = {layer.name: layer for layer in model.layers}
-    kept = tuple(layer.name for layer in stack.layers if layer.weights and _fits(before.get(layer.name), layer))
+    before = {layer.name: layer for layer in model.flat_layers}
+    kept = tuple(layer.name for layer in stack.flat_layers if layer.weights and _fits(before.get(layer.name), layer))
     return Draft(stack.graph, rows, kept, total, problem)
 
 
@@ -138,7 +142,7 @@ def exchange(model: Model, given: Any, *, batch_size: int) -> Draft:
         try:
             _lay(model, nodes)
             for number, kept in weights.items():
-                model.layers[number].set_weights(kept)
+                model.flat_layers[number].set_weights(kept)
         except BaseException:
             _lay(model, before.nodes)
             raise
@@ -199,7 +203,7 @@ def _read(model: Model, given: Any) -> tuple[list[dict[str, Any]], list[tuple[in
     except Misfit as error:
         raise ConfigError(str(error)) from None
     configs, reads = given["layers"], given.get("reads")
-    if len(each_once(model.layers)) < len(model.layers):
+    if len(each_once(model.flat_layers)) < len(model.flat_layers):
         raise ConfigError(f"{model.name} calls a layer twice; edit that in its program")
     if len(configs) > MAX_LAYERS:
         raise ConfigError(f"a network can be edited up to {MAX_LAYERS} layers, got {len(configs)}")
@@ -224,7 +228,7 @@ def _expect_answers(model: Model, graph: Graph) -> None:
 
 def _custom(model: Model) -> dict[str, type[Layer]]:
     """The classes of somebody's own that its layers have."""
-    return {type(layer).__name__: type(layer) for layer in model.layers if layer.custom}
+    return {type(layer).__name__: type(layer) for layer in model.flat_layers if layer.custom}
 
 
 def _arguments(layer: Layer) -> dict[str, Any]:
@@ -240,7 +244,7 @@ def _fits(old: Layer | None, new: Layer) -> bool:
 def _lay(model: Model, nodes: Sequence[Node]) -> None:
     """Make these the layers of a model, which takes the pictures it took."""
     shape = model.graph.input_shape
-    while model.layers:
+    while model.flat_layers:
         model.detach()
     for node in nodes:
         model.attach(node.layer, node.inputs)

@@ -82,7 +82,7 @@ class Bench:
                 model.pop()
         except PellucidError as error:
             problem = {"where": where, "problem": str(error)}
-        return list(trace(model, batch)) if model.layers else [], pooled, problem
+        return list(trace(model, batch)) if model.flat_layers else [], pooled, problem
 
 
 @view(still=True)

@@ -209,7 +209,7 @@ def check(look: Look, request: Request, *, once: bool = False, owner: bool = Fal
     if kind.classifies and look.judged is None:
         raise ConfigError(f"{request.view}: {look.model.name} gives a class for each pixel, so none for a picture")
     if kind.layer:
-        expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.layers])
+        expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.flat_layers])
     if kind.picture:
         look.pictures.get(request.picture)
     return kind

@@ -109,7 +109,7 @@ def _simpler(value: Any) -> list[Any]:
 
 
 def _imports(model: Model, *, arrays: bool) -> list[str]:
-    kinds = {type(layer) for layer in model.layers}
+    kinds = {type(layer) for layer in model.flat_layers}
     public = sorted(
         {"Input", "Sequential" if model.reads is None else "Model"} | {k.__name__ for k in kinds if _known(k)}
     )
@@ -145,7 +145,7 @@ def _data(loading: Mapping[str, Any] | None) -> list[str]:
 
 
 def _network(model: Model) -> list[str]:
-    custom = {type(layer).__name__: type(layer) for layer in model.layers if layer.custom}
+    custom = {type(layer).__name__: type(layer) for layer in model.flat_layers if layer.custom}
 
     def made(layer: Layer) -> str:
         config = {name: value for name, value in layer.config().items() if name != "input_shape"}
@@ -156,11 +156,11 @@ def _network(model: Model) -> list[str]:
     more = f", {literal(model.name)}, seed={model.seed}" + (", exact_convolution=True" * model.exact_convolution)
     shape = literal(list(model.graph.input_shape))
     if model.reads is None:
-        lines = [f"    Input({shape}),", *(f"    {made(layer)}," for layer in model.layers)]
+        lines = [f"    Input({shape}),", *(f"    {made(layer)}," for layer in model.flat_layers)]
         return ["layers = [", *lines, "]", f"model = Sequential(layers{more})"]
     values = {INPUT: "inputs"}
     lines = [f"inputs = Input({shape})"]
-    times = Counter(id(layer.store) for layer in model.layers)
+    times = Counter(id(layer.store) for layer in model.flat_layers)
     shared: dict[int, str] = {}
     for number, node in enumerate(model.graph.nodes):
         layer, read = node.layer, ", ".join(values[i] for i in node.inputs)

@@ -102,7 +102,7 @@ def choices() -> dict[str, Any]:
 
 
 def _dropouts(model: Model) -> list[Dropout]:
-    return [layer for layer in model.layers if isinstance(layer, Dropout)]
+    return [layer for layer in model.flat_layers if isinstance(layer, Dropout)]
 
 
 def _momentum(config: Mapping[str, Any]) -> float | None:

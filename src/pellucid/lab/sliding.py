@@ -63,7 +63,7 @@ def _windows(look: Look, request: Request, step: LayerTrace, read: Array, given:
             "filters": count,
             "channel": channel,
             "channels": len(found.channels),
-            "reads": "" if of < 0 else look.model.layers[of].name,
+            "reads": "" if of < 0 else look.model.flat_layers[of].name,
         },
         tuple(_map(name, values[:, :, at]) for name, (values, at) in parts.items()),
     )

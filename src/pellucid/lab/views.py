@@ -272,7 +272,7 @@ def costs(look: Look, request: Request) -> Seen:
     forward, pace = None if look.judged is None else look.judged.each_s, look.session.snapshot["images_per_s"]
     backward = max(1 / pace - forward, 0.0) if forward is not None and pace else None
     with look.alone():
-        decay = decay_loss(look.model) + penalty_loss(look.model.layers)
+        decay = decay_loss(look.model) + penalty_loss(look.model.flat_layers)
     return Seen(
         {
             "decay": decay,
@@ -286,7 +286,7 @@ def decay_loss(model: Model) -> float:
     """Half the weight decay times the sum of squares, of each parameter that is trained and decays."""
     return sum(
         model.optimizer.weight_decay_of(f"{layer.name}/{name}") / 2 * float(np.vdot(values, values))
-        for layer in model.layers
+        for layer in model.flat_layers
         if layer.trainable
         for name, values in layer.params.items()
     )

@@ -36,7 +36,7 @@ def _changed(layer: Layer, activation: Any) -> Any:
             "is once the layer is made; change names alone, or make a new layer"
         )
     owner = None if layer.owner is None else layer.owner()
-    for other in () if owner is None else owner.layers:
+    for other in () if owner is None else owner.flat_layers:
         if other.store is layer.store:
             vars(other)["activation"] = name
     return name

@@ -21,6 +21,7 @@ from pellucid.layers import eager
 from pellucid.layers.batched import Batched, either_way, stated_shape
 from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
+from pellucid.layers.numbering import next_number
 from pellucid.layers.older import OLDER, TOGETHER, modern
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.store import Stored
@@ -79,6 +80,8 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
     position: int | None
     fed_by: tuple[str, ...]
     _base_name: str | None = None
+    parts: Sequence[Layer] = ()
+    """The layers that stand in a network in its place, and hold its weights, where that is so."""
     behind: Layer | None = None
     """What was given as its activation and is no name: in a network a layer of its own behind this one."""
 
@@ -88,6 +91,7 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         kind = type(self).__name__
         self.auto_named = name is None
         self._name = snake_case(kind) if name is None else word(name, f"{kind}: name")
+        self._number = next_number(kind) if name is None else None
         self.input_shape, self.stated_shape = stated_shape(input_shape, f"{kind}: input_shape")
         self.trainable = flag(trainable, f"{kind}: trainable")
         self._writable = {}
@@ -119,7 +123,7 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
     def name(self, name: str) -> None:
         name = word(name, f"{type(self).__name__}: name")
         owner = None if self.owner is None else self.owner()
-        if owner is not None and any(other is not self and other.name == name for other in owner.layers):
+        if owner is not None and any(other is not self and other.name == name for other in owner.flat_layers):
             raise ConfigError(f"{owner.name} has a layer {name!r} already; give this one another name")
         self._name, self.auto_named = name, False
 
@@ -391,12 +395,18 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
             of Keras's, what it reads and gives there: `input`, `output`."""
             if (found := weight_called(self, name)) is not None:
                 return found
-            owner = None if "_store" not in self.__dict__ else self.owner
-            value_of = getattr(None if owner is None else owner(), "value_of", None)
-            if name in ("input", "output") and value_of is not None:
-                value = value_of(self)
+            if name in ("input", "output") and (value := self._first_value()) is not None:
                 return value if name == "output" else value.inputs[0] if len(value.inputs) == 1 else list(value.inputs)
             raise missing(f"{type(self).__name__!r} object", name, self)
+
+    def _first_value(self) -> Any:
+        """What it gave where it was first called in a network of Keras's, else in that which it belongs to."""
+        first = self.__dict__.get("_first")
+        if first is not None and (value := first()) is not None:
+            return value
+        owner = None if "_store" not in self.__dict__ else self.owner
+        value_of = getattr(None if owner is None else owner(), "value_of", None)
+        return None if value_of is None else value_of(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -22,7 +22,7 @@ def with_mask(
     own = layer.reads_mask and (len(inputs) == 1 or layer.masked_read > 0)
     asks = inputs and (own or layer.averages_steps)
     found = mask_behind(stack.nodes, inputs[layer.masked_read]) if asks else None
-    if found is None or any(i != INPUT and stack.layers[i].role == "mask" for i in inputs[1:]):
+    if found is None or any(i != INPUT and stack.flat_layers[i].role == "mask" for i in inputs[1:]):
         return inputs, shapes
     mask, read = found
     same = (i for i, node in enumerate(stack.nodes) if node.inputs == read and is_same(node.layer, mask))

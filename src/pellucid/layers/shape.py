@@ -255,9 +255,11 @@ def side_by_side(sources: Sequence[Input], model: str) -> tuple[Input, list[Slic
             )
         if sum(source is other for other in sources) > 1:
             raise ConfigError(f"{model}: the input {source.name!r} is given twice")
-        name = None if source.auto_named else source.name
+        name = None if source.auto_named and type(source) is Input else source.name
         parts.append(Slice(parts[-1].stop if parts else 0, source.sizes, name=name))
-    return type(sources[0])((parts[-1].stop,)), parts
+    row = type(sources[0])((parts[-1].stop,), name="row")
+    row.auto_named = True
+    return row, parts
 
 
 class Permute(Layer):

@@ -66,13 +66,20 @@ class Stack(Fixed):
         self._input_name: str | None = None
         self._graph: Graph | None = None
         self._symbols: Any = None
+        self._listed: Any = None
+        """What a model of Keras's knows of its layers besides."""
         self._all_built = False
         self.turns = Turns()
         self._changes = 0
 
     @property
-    def layers(self) -> Row:
+    def layers(self) -> Any:
         """The layers in order."""
+        return self._layers
+
+    @property
+    def flat_layers(self) -> Row:
+        """The layers of its graph in order, those of models within it, too, each of which Keras lists as one."""
         return self._layers
 
     @property
@@ -112,9 +119,9 @@ class Stack(Fixed):
         """
         self.turns.expect_own(self.name, "given layers")
         if isinstance(layer, Input):
-            if self.layers or self._input_shape is not None:
+            if self.flat_layers or self._input_shape is not None:
                 raise ConfigError(
-                    f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers"
+                    f"{self.name}: Input must come first, and once; it came after {len(self.flat_layers)} layers"
                 )
             self._input_shape, self._input_name = layer.sizes, None if layer.auto_named else layer.name
             return
@@ -124,20 +131,16 @@ class Stack(Fixed):
         if owner is not None and owner is not self and not self.shares:
             whose = f"the model {owner.name!r}"
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
-        if any(layer is other for other in self.layers):
+        if any(layer is other for other in self.flat_layers):
             layer = again(layer)
         inputs, shapes = with_mask(self, layer, inputs, shapes)
-        first = not self.layers
+        first = not self.flat_layers
         stated = layer.input_shape if first else None
         if stated is not None and self._input_shape not in (None, stated):
             raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
-        names = {other.name for other in self.layers}
-        if owner is None:
-            layer.take_name(names, self.name)
-        elif layer.name in names:
-            layer.take_name(names | {other.name for other in owner.layers}, self.name)
-        layer.position = len(self.layers)
-        layer.fed_by = tuple(self.layers[i].name for i in inputs if i != INPUT)
+        layer = self._named(layer, {other.name for other in self.flat_layers})
+        layer.position = len(self.flat_layers)
+        layer.fed_by = tuple(self.flat_layers[i].name for i in inputs if i != INPUT)
         source = self._input_shape or stated if first else self._input_shape
         try:
             if shapes:
@@ -153,10 +156,16 @@ class Stack(Fixed):
         self._layers, self._nodes = Row([*self._layers, layer]), (*self._nodes, Node(layer, inputs))
         self._changed()
 
+    def _named(self, layer: Layer, taken: set[str]) -> Layer:
+        """The layer under a name that no other one has. Errors: ConfigError where its own is taken."""
+        if layer.owner is None or layer.owner() is None or layer.name in taken:
+            layer.take_name(taken, self.name)
+        return layer
+
     def detach(self) -> Layer:
         """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""
         self.turns.expect_own(self.name, "robbed of layers")
-        if not self.layers:
+        if not self.flat_layers:
             raise ConfigError(f"{self.name} has no layers to pop")
         layer, self._layers, self._nodes = self._layers[-1], Row(self._layers[:-1]), self._nodes[:-1]
         owner = layer.owner() if layer.owner is not None else None
@@ -167,13 +176,13 @@ class Stack(Fixed):
                 layer.owner = None
             layer.position, layer.fed_by = None, ()
         self._outputs = ()
-        if not self.layers and layer.input_shape is not None:
+        if not self.flat_layers and layer.input_shape is not None:
             self._input_shape = None
         self._changes += layer.version  # which counts no longer: the sum must not fall
         self._changed()
         return layer
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of this name, or at this place."""
         if index is not None:
             if isinstance(index, bool) or not isinstance(index, int | np.integer):
@@ -181,7 +190,7 @@ class Stack(Fixed):
             if not -len(self.layers) <= index < len(self.layers):
                 raise ConfigError(f"{self.name} has {len(self.layers)} layers, no layer {index}")
             return self.layers[index]
-        for layer in self.layers:
+        for layer in [*self.layers, *self.flat_layers]:
             if isinstance(name, str) and layer.name == name:
                 return layer
         raise unknown_name(f"layer of {self.name}", name, [layer.name for layer in self.layers])
@@ -257,12 +266,12 @@ class Stack(Fixed):
     def count_params(self) -> int:
         """How many numbers the model's weights hold, running means included."""
         self.build()
-        return sum(layer.count_params() for layer in each_once(self.layers))
+        return sum(layer.count_params() for layer in each_once(self.flat_layers))
 
     @property
     def weights(self) -> list[Array]:
         """Live read-only arrays of all layers in order."""
-        return [array for layer in each_once(self.layers) for array in layer.weights]
+        return [array for layer in each_once(self.flat_layers) for array in layer.weights]
 
     def get_weights(self) -> list[Array]:
         """Copies of `weights`."""
@@ -272,13 +281,8 @@ class Stack(Fixed):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into all weights, in the order of `weights`."""
         self.build()
-        layers = each_once(self.layers)
-        counts = [len(layer.weights) for layer in layers]
-        weights = several(weights, f"{self.name}: weights")
-        if len(weights) != sum(counts):
-            raise ShapeError(f"{self.name} has {sum(counts)} weight arrays, got {len(weights)}")
-        ends = np.cumsum(counts).tolist()
-        parts = [weights[end - number : end] for end, number in zip(ends, counts, strict=True)]
+        layers = each_once(self.flat_layers)
+        parts = shared_out(weights, layers, self.name)
         for layer, part in zip(layers, parts, strict=True):
             layer.check_weights(part)  # all before the first is written
         with self.turns.taken():
@@ -358,6 +362,15 @@ class Stack(Fixed):
         self._all_built = False
         self._graph = None
         self._changes += 1
+
+
+def shared_out(weights: Sequence[Any], layers: Sequence[Layer], name: str) -> list[list[Any]]:
+    """Of these arrays those for each layer. Errors: ShapeError where they are more or fewer."""
+    counts = [len(layer.weights) for layer in layers]
+    weights = several(weights, f"{name}: weights")
+    if len(weights) != sum(counts):
+        raise ShapeError(f"{name} has {sum(counts)} weight arrays, got {len(weights)}")
+    return [weights[end - number : end] for end, number in zip(np.cumsum(counts).tolist(), counts, strict=True)]
 
 
 def at_node(layer: Layer, read: Any, training: Any = None) -> Any:

@@ -70,13 +70,19 @@ class Stored:
         if not self.built and (shapes := self.__dict__.get("called_on")):
             layer = cast("Layer", self)
             layer.ensure_built(list(shapes) if layer.merges else shapes[0], eager.generator(layer, None))
+        if layer_parts := cast("Layer", self).parts:
+            return tuple(array for part in layer_parts for array in part.arrays())
         return *self._params.values(), *self._state.values()
 
     def __copy__(self) -> Any:
         """A layer of no model, with arrays of its own."""
         other: Any = object.__new__(type(self))
-        other.__setstate__({**self.__dict__, "_store": copy.copy(self.store)})
+        other.__setstate__({**self.__getstate__(), "_store": copy.copy(self.store)})
         return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, or a pickle, has of it: not what it gave in a network."""
+        return {name: value for name, value in vars(self).items() if name != "_first"}
 
 
 def again(layer: Kind) -> Kind:

@@ -138,28 +138,6 @@ def calls_behind(outputs: Sequence[Any], source: Symbolic | Sequence[Symbolic], 
     return [found[order] for order in sorted(found)]
 
 
-def by_depth(calls: Sequence[Value], outputs: Sequence[Any]) -> list[Value]:
-    """The same calls in Keras's order: those first that lead to the answers by the longest way; of these as they are
-    met on the way back from the answers.
-
-    Weights lie in its files in this order, and programs freeze "the first 100 layers" of it.
-    """
-    depth: dict[int, int] = {}
-    for value in reversed(calls):
-        own = depth.setdefault(value.order, 0)
-        for read in value.inputs:
-            if isinstance(read, Value):
-                depth[read.order] = max(depth.get(read.order, 0), own + 1)
-    met: dict[int, int] = {}
-    todo = list(reversed(outputs))
-    while todo:
-        value = todo.pop()
-        if isinstance(value, Value) and value.order not in met:
-            met[value.order] = len(met)
-            todo.extend(reversed(value.inputs))
-    return sorted(calls, key=lambda value: (-depth[value.order], met[value.order]))
-
-
 def _number(given: object) -> float:
     """Errors: ConfigError for what is neither a value of a network nor a number."""
     return number(given, "what a value is calculated with", -LARGEST)

@@ -57,6 +57,8 @@ def _weights(layer: Layer, names: Iterable[str]) -> Iterator[LayerWeight]:
 
 def weights_of(layer: Layer) -> list[LayerWeight]:
     """All, parameters first."""
+    if layer.parts:
+        return [weight for part in layer.parts for weight in weights_of(part)]
     return list(_weights(layer, (*layer.params, *layer.state)))
 
 

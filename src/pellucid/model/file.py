@@ -116,7 +116,7 @@ def save(model: Model, path: Place) -> None:
     model.build()
     with work_bar("auto") as bar, model.turns.taken():  # a training waits, and all weights are of one step
         bar.busy(f"writing {path}")
-        tensor_file.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+        tensor_file.write(path, tensors_of(model.flat_layers), {"kind": "model", **facts_of(model)})
 
 
 def facts_of(model: Model) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "seed": model.seed,
         "input_shape": list(model.graph.input_shape),
         "layers": layers.configs_of(
-            model.layers, lambda layer: {**layer.config(), "own": True} if layer.custom else layer.config()
+            model.flat_layers, lambda layer: {**layer.config(), "own": True} if layer.custom else layer.config()
         ),
         "preprocessing": model.preprocessing.to_config(),
         "class_names": None if names is None else list(names),
@@ -199,7 +199,7 @@ def to_bytes(model: Model) -> bytes:
     """What `save` writes. Errors: ConfigError for a model whose input's shape is not known yet."""
     model.build()
     with model.turns.taken():
-        return tensor_file.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+        return tensor_file.to_bytes(tensors_of(model.flat_layers), {"kind": "model", **facts_of(model)})
 
 
 def from_bytes(
@@ -240,7 +240,7 @@ def model_of(
         raise CheckpointError(
             f"{file}: the description of the model cannot be followed: {str(error) or type(error).__name__:.2000}"
         ) from error
-    fill(model.layers, own, file)
+    fill(model.flat_layers, own, file)
     if compiled is not None:
         model.compile(*compiled, facts["compiled"].get("metrics"))
     elif own_of(facts):
@@ -249,7 +249,7 @@ def model_of(
             "loaded without optimizer and loss, so call compile(...) before evaluate or fit",
             stacklevel=4,
         )
-    for layer in model.layers:
+    for layer in model.flat_layers:
         if "variance" in layer.state and (layer.state["variance"] < 0).any():
             raise CheckpointError(f"{file}: {printable(layer.name)}/variance holds negative numbers; it was changed")
     _check_finite(file, own, strict)

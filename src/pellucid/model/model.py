@@ -20,7 +20,7 @@ from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind
 from pellucid.model import file as model_file
 from pellucid.model.fitting import Fitting
 from pellucid.model.network import Network
-from pellucid.model.summary import MemorySummary, memory_of
+from pellucid.model.summary import MemorySummary, Summary, memory_of
 from pellucid.ops import choose_direct_convolution
 from pellucid.ops.geometry import whole
 
@@ -93,10 +93,13 @@ class Model(Fitting, Shown):
             self.attach(part, (INPUT,), [row.sizes])
             numbers[sources[number]] = number
         for value in self._calls(answers, sources):
-            reads = value.inputs
-            self.attach(value.layer, tuple(numbers[read] for read in reads), [read.sizes for read in reads])
-            numbers[value] = len(self.layers) - 1
+            self._place(value, tuple(numbers[read] for read in value.inputs))
+            numbers[value] = len(self.flat_layers) - 1
         self._outputs = tuple(numbers[value] for value in answers)
+
+    def _place(self, value: Value, reads: tuple[int, ...]) -> None:
+        """Attach the layer that gives a value."""
+        self.attach(value.layer, reads, [read.sizes for read in value.inputs])
 
     def _calls(self, answers: Sequence[Any], sources: Sequence[Any]) -> list[Value]:
         """What its layers are called on, each after what it reads."""
@@ -132,7 +135,11 @@ class Model(Fitting, Shown):
             memory = "" if len(self.graph.outputs) > 1 else f"\n{self.memory(batch_size)}"
         except ConfigError as error:  # they are more than there is
             memory = f"\n{error}"
-        print_fn(f"{printable(self.name)}\n{self.outline()}{memory}")
+        print_fn(f"{printable(self.name)}\n{self._table()}{memory}")
+
+    def _table(self) -> Summary:
+        """What `summary` prints of its layers."""
+        return self.outline()
 
     def save(self, path: str | Path | Inside) -> None:
         """Write the model file, NAME.safetensors; `pellucid.load` reads it back. NAME.keras and NAME.onnx are written
@@ -154,7 +161,7 @@ class Model(Fitting, Shown):
             raise missing(f"{type(self).__name__!r} object", name, self)
 
     def __repr__(self) -> str:
-        count = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
+        count = f"{len(self.flat_layers)} layer{'s' * (len(self.flat_layers) != 1)}"
         if not self.built:
             return f"<{type(self).__name__} {self.name!r}: {count}, not built>"
         shapes = {visit.number: visit.output_shape for visit in self.graph.walk()}
@@ -168,7 +175,7 @@ class Model(Fitting, Shown):
 
         Classes of one's own go along, too, and must be found by their names.
         """
-        own = {type(layer).__name__: type(layer) for layer in self.layers if layer.custom}
+        own = {type(layer).__name__: type(layer) for layer in self.flat_layers if layer.custom}
         kind = None if type(self) is Sequential else type(self)
         chosen = (self._optimizer, self._loss)
         compiled = chosen if model_file.own_of({"compiled": self.compiled_config()}) else None
@@ -219,14 +226,14 @@ class Sequential(Model):
 
         Errors: ConfigError while another thread trains, and for a layer that stands in it already.
         """
-        if any(layer is other for other in self.layers):
+        if any(layer is other for other in self.flat_layers):
             raise ConfigError(
                 f"{self.name} has the layer {layer.name!r} already; make a new one, or call it twice on values of a "
                 "pellucid.Model, where it has the same weights at both places"
             )
-        self.attach(layer, (len(self.layers) - 1,))
+        self.attach(layer, (len(self.flat_layers) - 1,))
         if isinstance(layer, Layer) and layer.behind is not None:
-            self.attach(layer.behind, (len(self.layers) - 1,))
+            self.attach(layer.behind, (len(self.flat_layers) - 1,))
 
     def pop(self) -> Layer:
         """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""

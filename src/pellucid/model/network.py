@@ -95,7 +95,7 @@ class Network(Stack):
             current = self._current()
             if current is not None:  # another thread was first
                 return current
-            old, new = self._parameters, FlatParameters(self.layers)
+            old, new = self._parameters, FlatParameters(self.flat_layers)
             if old is not None:
                 slots = self.optimizer_state.slots
                 fresh = self.optimizer.slots(new.gradients.size) if slots else {}
@@ -109,7 +109,7 @@ class Network(Stack):
 
     def other_owners(self) -> list[Network]:
         """The models that its layers belong to at the moment, besides itself."""
-        owners = [None if layer.owner is None else layer.owner() for layer in self.layers]
+        owners = [None if layer.owner is None else layer.owner() for layer in self.flat_layers]
         return [owner for owner in dict.fromkeys(owners) if owner is not None and owner is not self]
 
     def _claim(self) -> None:
@@ -123,10 +123,10 @@ class Network(Stack):
                 raise ConfigError(
                     f"{self.name} shares layers with {other.name}, which is being trained; train one at a time"
                 )
-        if others or any(layer.owner is None or layer.owner() is None for layer in self.layers):
-            for number, (layer, node) in enumerate(zip(self.layers, self._nodes, strict=True)):
+        if others or any(layer.owner is None or layer.owner() is None for layer in self.flat_layers):
+            for number, (layer, node) in enumerate(zip(self.flat_layers, self._nodes, strict=True)):
                 layer.owner, layer.position = weakref.ref(self), number
-                layer.fed_by = tuple(self.layers[i].name for i in node.inputs if i != INPUT)
+                layer.fed_by = tuple(self.flat_layers[i].name for i in node.inputs if i != INPUT)
             for network in (self, *others):
                 network._laid_out = False
                 network._predictor.forget()
@@ -138,7 +138,9 @@ class Network(Stack):
 
     def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
         """As `Stack.attach`; where pictures are scaled by a layer, they come to it as they are."""
-        scales = isinstance(layer, Layer) and layer.role == "rescaling" and not any(one.params for one in self.layers)
+        scales = (
+            isinstance(layer, Layer) and layer.role == "rescaling" and not any(one.params for one in self.flat_layers)
+        )
         super().attach(layer, inputs, shapes)
         if scales:
             self.preprocessing = replace(self.preprocessing, scale=1.0)
@@ -313,7 +315,7 @@ class Network(Stack):
             if self.built:
                 memo[id(self.parameters)] = None  # laid out anew, in the same order
             twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
-        for layer in twin.layers:
+        for layer in twin.flat_layers:
             layer.owner = weakref.ref(twin)
         if twin._optimizer is not None:
             twin._optimizer.used_by(twin)

@@ -124,7 +124,7 @@ def _is_raw(model: Network) -> bool:
 
 
 def _reads_rows(model: Network) -> bool:
-    return any(layer.table_rows for layer in model.layers)
+    return any(layer.table_rows for layer in model.flat_layers)
 
 
 def unscaled(model: Network, x: Any) -> Any:
@@ -176,7 +176,7 @@ def build_for(model: Network, x: Any) -> Any:
 
     Shapes: (M, H, W) builds for (H, W, 1), unless the first layer takes two axes.
     """
-    if not model.built and not model.layers and several_arrays(x):
+    if not model.built and not model.flat_layers and several_arrays(x):
         each = x.items() if isinstance(x, Mapping) else enumerate(x)
         shapes = {key: (None, *np.shape(array)[1:]) for key, array in each}
         model.build(shapes if isinstance(x, Mapping) else list(shapes.values()))  # type: ignore[arg-type]

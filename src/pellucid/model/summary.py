@@ -56,6 +56,10 @@ class LayerSummary:
         )
 
 
+class InnerSummary(LayerSummary):
+    """A row of what the row above it is made of, which totals leave out."""
+
+
 @dataclass(frozen=True)
 class Summary(Shown):
     """A network's rows and totals; `str()` is the table."""
@@ -63,22 +67,27 @@ class Summary(Shown):
     name: str
     input_shape: Shape
     rows: tuple[LayerSummary, ...]
+    input_name: str = "input"
 
     @property
     def parameters(self) -> int:
-        return sum(row.parameters for row in self.rows)
+        return sum(row.parameters for row in self._counted)
 
     @property
     def trainable_parameters(self) -> int:
-        return sum(row.trainable_parameters for row in self.rows)
+        return sum(row.trainable_parameters for row in self._counted)
 
     @property
     def macs(self) -> int:
-        return sum(row.macs for row in self.rows)
+        return sum(row.macs for row in self._counted)
 
     @property
     def activation_bytes(self) -> int:
-        return sum(row.activation_bytes for row in self.rows)
+        return sum(row.activation_bytes for row in self._counted)
+
+    @property
+    def _counted(self) -> list[LayerSummary]:
+        return [row for row in self.rows if not isinstance(row, InnerSummary)]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: name, input_shape, layers, totals."""
@@ -97,7 +106,15 @@ class Summary(Shown):
     def __str__(self) -> str:
         head = ("layer", "output", "kernel", "params", "MACs", "sees", "memory")
         lines = [
-            ("input", by(self.input_shape), "", "", "", "", size(activation_bytes(self.input_shape))),
+            (
+                printable(self.input_name),
+                by(self.input_shape),
+                "",
+                "",
+                "",
+                "",
+                size(activation_bytes(self.input_shape)),
+            ),
             *((*row.cells(), size(row.activation_bytes)) for row in self.rows),
         ]
         total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))

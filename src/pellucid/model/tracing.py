@@ -221,7 +221,7 @@ def trace(model: Model, images: Any, labels: Any = None, *, training: bool = Fal
 
     if not isinstance(model, Model):
         raise ConfigError(f"trace: model must be a Sequential, got {shown(model)}")
-    if not model.layers:
+    if not model.flat_layers:
         raise ConfigError(f"{model.name} has no layers to trace")
     training, seed = flag(training, "trace: training"), whole(seed, "trace: seed", 2**32 - 1, least=0)
     images = build_for(model, images)

@@ -75,7 +75,9 @@ class Applied:
     def variables(self, fresh: Callable[[int], dict[str, Array]]) -> list[Variable]:
         """The moments of the model's weights as variables of their own, which are live."""
         model = self._model()
-        weights = [w for layer in (model.layers if model is not None else ()) for w in weights_of(layer) if w.trainable]
+        weights = [
+            w for layer in (model.flat_layers if model is not None else ()) for w in weights_of(layer) if w.trainable
+        ]
         return [
             Variable.over(moment.reshape(weight.shape), f"{weight.path}/{name}")
             for weight in weights
@@ -85,7 +87,7 @@ class Applied:
 
 def _segments(model: Any) -> dict[Any, Any]:
     found = {}
-    for layer in model.layers:
+    for layer in model.flat_layers:
         segments = model.parameters.of(layer)
         for name, weight in zip(layer.params, weights_of(layer), strict=False):
             if name in segments and segments[name].trainable:

@@ -281,7 +281,7 @@ def mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
 def inside(page: Page, words: Words, run: Run, table: Array) -> None:
     model = run.model
     page.heading(words.say("inside"))
-    kernels = ((layer.name, layer.params["kernel"]) for layer in model.layers if "kernel" in layer.params)
+    kernels = ((layer.name, layer.params["kernel"]) for layer in model.flat_layers if "kernel" in layer.params)
     first = next(((name, kernel) for name, kernel in kernels if kernel.ndim == 4), None)
     if first is not None:
         name, kernel = first

@@ -66,7 +66,7 @@ def _foreign(file: Place, model: object, settings: Mapping[str, Any], console: C
     source, report = import_model(file, model, options=options, no_top=bool(options), progress=bar)
     for text in report.notes:
         console.note(text)
-    while any(layer.name in report.fresh for layer in source.layers):
+    while any(layer.name in report.fresh for layer in source.flat_layers):
         source.detach()
     return source
 

@@ -76,7 +76,7 @@ def evaluate(
     for row in sums:  # batch by batch, whoever judged which
         totals += row
     logs = means(totals, accuracy)
-    logs["loss"] += penalty_loss(model.layers)
+    logs["loss"] += penalty_loss(model.flat_layers)
     return logs | measuring.results()
 
 

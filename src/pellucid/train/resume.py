@@ -89,7 +89,7 @@ def pack(
     gradients: bool,
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """(tensors, facts) of a checkpoint. gradients: keep those of the last step, which a snapshot is still to show."""
-    tensors: dict[str, Array] = dict(tensors_of(model.layers))
+    tensors: dict[str, Array] = dict(tensors_of(model.flat_layers))
     own = {
         "totals": state.totals,
         "best": np.array(state.best),
@@ -108,7 +108,7 @@ def pack(
         "optimizer_step": state.optimizer.step,
         "num_epochs": state.optimizer.num_epochs,
         "next_learning_rate": model.optimizer.config()[RATE],
-        "frozen": [layer.name for layer in model.layers if not layer.trainable],
+        "frozen": [layer.name for layer in model.flat_layers if not layer.trainable],
         "best_epoch": state.history.best_epoch,
         "history": list(state.history.history),
         "listeners": list(remembering),
@@ -154,8 +154,8 @@ def _unpack(
 ) -> None:
     own = {name[len(TRAINING) :]: array for name, array in saved.tensors.items() if name.startswith(TRAINING)}
     weights = {name: array for name, array in saved.tensors.items() if not name.startswith(TRAINING)}
-    fill(model.layers, weights, saved.path)
-    for layer in model.layers:
+    fill(model.flat_layers, weights, saved.path)
+    for layer in model.flat_layers:
         layer.trainable = layer.name not in training["frozen"]
     optimizer = state.optimizer
     optimizer.restart()

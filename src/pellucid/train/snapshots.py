@@ -60,7 +60,7 @@ class Snapshots:
                 self._write(event.epoch + 1, gradients=True)
 
     def _write(self, epoch: int, *, gradients: bool) -> None:
-        parameters, layers = self._model.parameters, self._model.layers
+        parameters, layers = self._model.parameters, self._model.flat_layers
         versions = {layer.name: layer.version for layer in layers}
         arrays: dict[str, Array] = {}
         for segment in parameters.segments:

@@ -104,7 +104,7 @@ class Staging:
         """
         if self.config.fine_tunes(epoch):
             self._begun = self.config.frozen_epochs * len(self.feeder)
-            for layer in self.model.layers:
+            for layer in self.model.flat_layers:
                 layer.trainable = layer.role != KEPT_FROZEN
         parameters = self.model.parameters  # laid out anew after such a change
         changed = self._renew(epoch, tell)

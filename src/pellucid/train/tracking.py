@@ -65,7 +65,7 @@ class TensorBoard:
                     part = VALIDATION if name.startswith("val_") else TRAIN
                     self._writer(part).add_scalar(f"epoch_{name.removeprefix('val_')}", value, event.epoch)
                 if self._frequency and event.epoch % self._frequency == 0 and self._model is not None:
-                    for layer in self._model.layers:
+                    for layer in self._model.flat_layers:
                         for name, array in layer.params.items():
                             self._writer(TRAIN).add_histogram(f"{layer.name}/{name}", np.asarray(array), event.epoch)
                 for writer in self._writers.values():

@@ -50,7 +50,7 @@ def whole(visits: Sequence[Visit], visit: Visit, *, activated: bool = True) -> V
 
 
 def _changing(model: Model) -> list[str]:
-    return [layer.name for layer in model.layers if layer.role not in UNCHANGED]
+    return [layer.name for layer in model.flat_layers if layer.role not in UNCHANGED]
 
 
 def spread(names: Sequence[str], most: int) -> tuple[str, ...]:

@@ -269,7 +269,7 @@ def show_filters(
 ) -> Shown:
     """Draw the kernels of a convolution; of a run, before and after training side by side."""
     model = source.model
-    found = {each.name: _filters_of(each) for each in model.layers}
+    found = {each.name: _filters_of(each) for each in model.flat_layers}
     kernels = {name: kernel for name, kernel in found.items() if kernel is not None}
     if not kernels:
         raise ConfigError(f"{source.what}: the network has no convolution, so there are no filters to draw")

@@ -26,7 +26,7 @@ def change_layers(model: Model, changes: Mapping[str, Any]) -> Model:
     >>> other.layers[1], other.layers[3].kernel_initializer == other.layers[0].kernel_initializer
     (<MaxPool2D 'pool1' 2x2, stride 1, valid>, True)
     """
-    configs = {config["name"]: config for config in configs_of(model.layers, _arguments)}
+    configs = {config["name"]: config for config in configs_of(model.flat_layers, _arguments)}
     kinds_first = sorted(changes.items(), key=lambda change: not change[0].endswith(".type"))
     for setting, value in kinds_first:
         pattern, _, argument = setting.rpartition(".")

@@ -48,7 +48,7 @@ def fill(model: Model, weights: str | PathLike[str]) -> Imported:
         return import_weights(model, path)
     normed = f"{model.name}_bn"
     known = any(one.network == normed for one in PUBLISHED.values())
-    has_norm = any(layer.role == "batch norm" for layer in model.layers)
+    has_norm = any(layer.role == "batch norm" for layer in model.flat_layers)
     one = published(normed if known and has_norm else model.name)
     with work_bar("auto") as bar:
         return import_weights(model, bring(one, progress=bar))

@@ -12,6 +12,7 @@ from typing import Any
 
 from pellucid import zoo
 from pellucid.convert.published import SCALINGS
+from pellucid.keras.nesting import Call, within
 from pellucid.keras.networks.parts import Top
 from pellucid.keras.networks.scaling import MODES
 from pellucid.keras.seeds import next_seed
@@ -96,7 +97,9 @@ def from_zoo(network: str, mode: str, x: Any, top: Top | None) -> Any:
         kernel, *more = first.get_weights()
         first.set_weights([kernel[:, :, ::-1], *more])
     factor = scale / given
-    values: dict[int, Any] = {INPUT: Rescaling(factor[back].tolist(), (offset - moved * factor)[back].tolist())(x)}
+    with within(Call()):  # which Keras's have not
+        scaled = Rescaling(factor[back].tolist(), (offset - moved * factor)[back].tolist())(x)
+    values: dict[int, Any] = {INPUT: scaled}
     for visit in visits[:end]:
         read = [values[i] for i in visit.inputs]
         if isinstance(visit.layer, Dropout):  # Keras's have none

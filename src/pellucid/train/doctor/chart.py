@@ -198,7 +198,7 @@ class Chart:
 
     def penalty(self) -> float:
         """What the weight penalties add to the loss now."""
-        return penalty_loss(self.model.layers)
+        return penalty_loss(self.model.flat_layers)
 
     def look(self) -> None:
         """Run the probes through the layers; through frozen first ones only where these have changed."""

@@ -140,7 +140,7 @@ def learning_rate_low(chart: Chart) -> Finding | None:
 def stuck(chart: Chart) -> Finding | None:
     """The loss stays where knowing nothing but how frequent each class is would put it: ln(classes) of equal ones."""
     course, chance = chart.course, chart.chance
-    slow = has_sigmoids(chart.model.layers)
+    slow = has_sigmoids(chart.model.flat_layers)
     enough = course.steps >= (SLOW_STUCK_STEPS if slow else STUCK_STEPS)
     many = course.num_epochs >= MANY_EPOCHS and course.steps >= (SLOW_FEW_STEPS if slow else FEW_STEPS)
     if chance is None or not (enough or many) or not course.late >= FALLEN * chance:
@@ -225,7 +225,7 @@ def _spoiled_by_batch_norm(chart: Chart) -> float | None:
 
 
 def _trained_norms(chart: Chart) -> list[Any]:
-    return [layer for layer in chart.model.layers if layer.role == "batch norm" and layer.trainable]
+    return [layer for layer in chart.model.flat_layers if layer.role == "batch norm" and layer.trainable]
 
 
 def waiting(chart: Chart) -> Finding | None:

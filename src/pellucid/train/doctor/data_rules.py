@@ -54,7 +54,7 @@ def pictures_not_scaled(chart: Chart) -> Finding | None:
     """
     x = chart.probes
     finite = x[np.isfinite(x)]
-    if not finite.size or chart.model.layers[0].role == "batch norm":
+    if not finite.size or chart.model.flat_layers[0].role == "batch norm":
         return None
     size = float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))
     values = {"low": f"{finite.min():.4g}", "high": f"{finite.max():.4g}"}
@@ -126,7 +126,7 @@ def not_shuffled(chart: Chart) -> Finding | None:
 
 def targets_out_of_reach(chart: Chart) -> Finding | None:
     """Targets that the last activation cannot give."""
-    targets, kind = chart.examples.targets, last_activation(chart.model.layers)
+    targets, kind = chart.examples.targets, last_activation(chart.model.flat_layers)
     if type(chart.model.loss) not in (MeanSquaredError, MeanAbsoluteError) or kind not in REACH or not targets.size:
         return None
     low, high = REACH[kind]

@@ -36,7 +36,7 @@ SQUASHED = ("softmax", "sigmoid", "tanh")
 
 def small_batch(chart: Chart) -> Finding | None:
     """Batch norm's mean and variance of a few pictures are mostly noise."""
-    norm = next((layer for layer in chart.model.layers if layer.role == "batch norm" and layer.trainable), None)
+    norm = next((layer for layer in chart.model.flat_layers if layer.role == "batch norm" and layer.trainable), None)
     size = min(chart.batch_size, len(chart.examples))
     return (
         None if norm is None or size >= MIN_BATCH else Finding("small-batch", {"layer": norm.name, "size": str(size)})
@@ -84,7 +84,7 @@ def equal_weights(chart: Chart) -> Finding | None:
 
     The last layer may begin with zeros: its units have different targets.
     """
-    weighted = [layer for layer in chart.model.layers if _kernel(layer) is not None]
+    weighted = [layer for layer in chart.model.flat_layers if _kernel(layer) is not None]
     for layer in weighted[:-1]:
         kernel = _kernel(layer)
         if kernel is None or not layer.trainable or getattr(layer, "groups", 1) != 1 or kernel.shape[-1] < 2:

@@ -191,7 +191,7 @@ def depth_layers(model: Model, most: int = MOST_LAYERS) -> list[str]:
     """
     model.build()
     names = list(dict.fromkeys(visit.layer.name for visit in whole_convolutions(model, activated=False)))
-    names += [layer.name for layer in model.layers if layer.role == "dense"][-1:]
+    names += [layer.name for layer in model.flat_layers if layer.role == "dense"][-1:]
     if not names:
         raise ConfigError(f"{model.name} has no convolution and no dense layer that pictures could excite")
     return list(spread(names, most))
@@ -220,7 +220,7 @@ def _layer_label(model: Model, name: str, say: Labels) -> str:
 
 def _captions(model: Model, name: str, channels: Sequence[int], say: Labels) -> list[str]:
     """Channel numbers; of the layer that gives the scores, class names."""
-    last = [layer.name for layer in model.layers if layer.params][-1:]
+    last = [layer.name for layer in model.flat_layers if layer.params][-1:]
     scores = (
         [name] == last
         and len(model.graph.output_shape) == 1

@@ -70,7 +70,7 @@ def features_figure(
     seen = feature_maps(model, picture, layers)
     names = class_names(model, 0 if seen.answer is None else seen.answer.size)
     blocks, few = list(seen.layers), few_note(model, say) if layers is None else ""
-    if seen.answer is not None and blocks and layers is None and blocks[-1].name == model.layers[-1].name:
+    if seen.answer is not None and blocks and layers is None and blocks[-1].name == model.flat_layers[-1].name:
         blocks.pop()  # the answer has a panel of its own
     across = min(columns or _columns(len(blocks)), max(1, len(blocks)))
     down = max(1, -(-len(blocks) // across))

@@ -213,7 +213,7 @@ def show_histograms(
     if kind == "activations" and layers is None:
         layers = list(drawn_layers(source.model))  # Flatten and Dropout would show the same again
     elif few:
-        layers = list(spread([each.name for each in source.model.layers if "kernel" in each.params], FEW))
+        layers = list(spread([each.name for each in source.model.flat_layers if "kernel" in each.params], FEW))
     if few:
         source.note(few)
     if over_time:

@@ -1,0 +1,100 @@
+"""What models list, beside Keras: layers, their names and order, models within as one, inputs, weights, summaries."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from keras_networks import NETWORKS, small
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+theirs = pytest.importorskip("keras")
+
+from pellucid import keras  # noqa: E402  # after the backend was chosen
+from pellucid.errors import ConfigError  # noqa: E402
+from pellucid.keras import layers  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
+
+
+def kind(layer: Any) -> str:
+    """Keras's name for a layer's class, which is also ours for it."""
+    name = type(layer).__name__
+    ours = getattr(keras.layers, name, None)
+    return next((long for long in dir(theirs.layers) if ours and getattr(keras.layers, long, None) is ours), name)
+
+
+def listed(model: Any, name: Any) -> list[Any]:
+    """Of each layer the name, the class, the number of weights, whether it is trained; of a model within its own."""
+    return [
+        (layer.name, name(layer), layer.count_params(), len(layer.trainable_weights), *_within(layer, name))
+        for layer in model.layers
+    ]
+
+
+def _within(layer: Any, name: Any) -> list[Any]:
+    return [listed(layer, name)] if hasattr(layer, "layers") else []
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
+def test_models_list_what_they_list_in_keras(make: Any) -> None:
+    theirs.utils.clear_session()
+    keras.utils.clear_session()
+    expected, model = make(theirs), make(keras)
+    for _ in range(2):  # another model of the process goes on in the numbers
+        assert (model.name, type(model).__name__) == (expected.name, type(expected).__name__)
+        assert listed(model, kind) == listed(expected, kind)
+        assert [w.shape for w in model.get_weights()] == [w.shape for w in expected.get_weights()]
+        for name in ("weights", "trainable_weights", "non_trainable_weights"):
+            assert len(getattr(model, name)) == len(getattr(expected, name)), name
+        if hasattr(expected, "output_names"):
+            assert model.output_names == expected.output_names
+            assert model.input_names == [each._keras_history.operation.name for each in expected.inputs]
+            assert [tuple(each.shape) for each in model.outputs] == [tuple(each.shape) for each in expected.outputs]
+        expected, model = make(theirs), make(keras)
+
+
+def test_a_summary_has_a_model_within_as_one_row() -> None:
+    model = NETWORKS["twice_nested"](keras)
+    said: list[str] = []
+    model.summary(print_fn=said.append)
+    names = ["input_layer_2", "cropping2d_1", "middle", "dense"]
+    rows = [line.split() for line in said[-1].splitlines()]
+    assert [row[0] for row in rows[3:7]] == names and rows[5][1] == "144" and rows[8][1] == "346"
+    model.summary(print_fn=said.append, expand_nested=True)
+    assert re.findall(r"\u2514 (\w+)", said[-1]) == ["cropping2d", "inner", "conv2d", "batch_normalization", "flatten"]
+    assert re.search(r"^total +346", said[-1], re.M)
+
+
+def test_a_model_within_is_trained_frozen_and_continued_as_one() -> None:
+    base = small(keras, "base")
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(base(inputs))))
+    assert model.layers[1] is base and model.get_layer("base") is base and model.get_layer(index=1) is base
+    model.layers[1].trainable = False
+    assert [layer.trainable for layer in base.layers[1:]] == [False, False] and len(model.trainable_weights) == 2
+    x = np.random.default_rng(0).random((6, 8, 8, 1), np.float32)
+    seen = keras.Model(base.input, base.layers[-2].output).predict(x, verbose=0)  # of the base, not of the whole
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones((6, 2)), verbose=0)
+    np.testing.assert_array_equal(keras.Model(base.input, base.layers[1].output).predict(x, verbose=0), seen)
+    body = keras.Model(model.input, model.layers[-2].output)
+    assert [layer.name for layer in body.layers] == ["input_layer_1", "base", "flatten"]
+    np.testing.assert_allclose(body.predict(x, verbose=0), base.predict(x, verbose=0).reshape(6, -1), atol=1e-6)
+    with pytest.raises(ConfigError, match="no layer 9"):
+        model.get_layer(index=9)
+    copy = keras.models.clone_model(body)
+    assert [layer.name for layer in copy.flat_layers] == [layer.name for layer in body.flat_layers]
+
+
+def test_all_layers_may_be_called_in_turn() -> None:
+    base, x = small(keras), keras.Input((8, 8, 1))
+    y = x
+    for layer in base.layers:
+        y = layer(y)
+    a = np.random.default_rng(1).random((3, 8, 8, 1), np.float32)
+    np.testing.assert_allclose(keras.Model(x, y).predict(a, verbose=0), base.predict(a, verbose=0), atol=1e-6)
+    assert base.layers[0].output is base.input and base.layers[0].get_config()["batch_shape"] == (None, 8, 8, 1)
