@@ -143,7 +143,7 @@ def test_the_learning_rate_is_changed_between_epochs() -> None:
 def test_files_are_written(tmp_path: Path) -> None:
     model = compiled("acc")
     best = callbacks.ModelCheckpoint(tmp_path / "best.safetensors", monitor="val_acc", save_best_only=True)
-    each = callbacks.ModelCheckpoint(str(tmp_path / "runs" / "{epoch:02d}-{val_loss:.1f}.safetensors"), verbose=0)
+    each = callbacks.ModelCheckpoint(str(tmp_path / "runs" / "{epoch:02d}-{val_accuracy:.1f}.safetensors"), verbose=0)
     table = callbacks.CSVLogger(tmp_path / "log.csv")
     seen = callbacks.History()
     fit(model, epochs=2, validation_data=(X[:7], Y[:7]), callbacks=[best, each, table, seen])

@@ -63,10 +63,10 @@ def means(totals: Array, accuracy: str | None) -> dict[str, float]:
     return logs
 
 
-class Columns(dict[str, list[float]]):
-    """The numbers of each epoch by name; the accuracy by either of its names, as programs of two times write it."""
+class Columns(dict[str, Any]):
+    """Numbers, of one epoch or of each, by name; the accuracy by either name, as programs of two times write it."""
 
-    def __missing__(self, name: str) -> list[float]:
+    def __missing__(self, name: str) -> Any:
         start = "val_" if name.startswith("val_") else ""
         other = {"acc": "accuracy", "accuracy": "acc"}.get(name.removeprefix(start), "")
         if start + other in self:

@@ -13,6 +13,7 @@ from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import number, whole
 from pellucid.train.callbacks.callback import Callback, Logs
 from pellucid.train.callbacks.watching import Watched
+from pellucid.train.history import Columns
 
 
 class ModelCheckpoint(Callback):
@@ -74,7 +75,7 @@ class ModelCheckpoint(Callback):
                 return
             self.best = value
         try:
-            path = self.filepath.format(epoch=self._epoch + 1, **logs)
+            path = self.filepath.format_map(Columns(epoch=self._epoch + 1, **logs))
         except (KeyError, ValueError, IndexError) as error:
             known = ", ".join(["epoch", *logs])
             raise ConfigError(
