@@ -166,7 +166,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
 def namespaces(count: int, megabits: int) -> Iterator[list[list[str]]]:
     """So many machines on one switch, each with a link of limited bandwidth: how a command begins on each.
 
-    They number their processes anew, so that none finds another's memory.
+    They number their processes anew, so that none finds another's memory. TCP is reno: as with cubic, which most
+    machines have, nothing but loss slows a connection down. bbr, which some have, halts each for 200 ms every 10 s to
+    measure the path anew, and all wait for the slowest of each round.
     """
 
     def ip(words: str, check: bool = True) -> None:
@@ -183,6 +185,7 @@ def namespaces(count: int, megabits: int) -> Iterator[list[list[str]]]:
             ip(f"ip -n {name} addr add 10.77.0.{i + 1}/24 dev eth0")
             for device in ("lo", "eth0"):
                 ip(f"ip -n {name} link set {device} up")
+            ip(f"ip netns exec {name} sysctl -q net.ipv4.tcp_congestion_control=reno")
             ip(f"ip netns exec {name} tc qdisc add dev eth0 root tbf rate {megabits}mbit burst 256kb latency 400ms")
         yield [["ip", "netns", "exec", name, "unshare", "--pid", "--fork", "--mount-proc"] for name in names]
     finally:
