@@ -133,3 +133,13 @@ def test_a_data_set_that_names_a_program_or_is_another_is_refused(
     monkeypatch.setattr(reviews, "HASHES", {**reviews.HASHES, "imdb_word_index.json": None})
     (tmp_path / "imdb_word_index.json").write_text(json.dumps({"film": 1}))
     assert pk.datasets.imdb.get_word_index() == {"film": 1}
+
+
+def test_words_are_split_into_letters_and_joined_again() -> None:
+    from pellucid.keras import tensorflow as tf
+
+    letters = tf.strings.unicode_split(tf.constant("Größe"), input_encoding="UTF-8")
+    assert letters.shape == (5,) and letters.numpy()[2].decode() == "ö"
+    assert tf.strings.reduce_join(letters).numpy().decode("utf-8") == "Größe"
+    rows = tf.strings.reduce_join(tf.constant([["a", "b"], ["c", "d"]]), axis=1, separator="-")
+    assert rows.numpy().tolist() == [b"a-b", b"c-d"]

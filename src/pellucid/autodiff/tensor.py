@@ -78,8 +78,9 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
         return apply(function, (self, *args), {})
 
     def numpy(self) -> Any:
-        """The same numbers as a plain array; one number as such."""
-        return self.view(np.ndarray)[()]
+        """The same numbers as a plain array; one number as such. Words are bytes, as TensorFlow's."""
+        plain = self.view(np.ndarray)
+        return (np.char.encode(plain, "utf-8").astype(object) if plain.dtype.kind == "U" else plain)[()]
 
     def get_shape(self) -> Any:
         """`shape`, by TensorFlow's older name."""

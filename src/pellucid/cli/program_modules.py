@@ -24,7 +24,7 @@ Table = Mapping[str, Sequence[str]]
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
 INNER = (
-    "composed", "ends", "functions", "hearing", "image_ops", "model", "networks", "networks.application",
+    "composed", "ctc", "ends", "functions", "hearing", "image_ops", "model", "networks", "networks.application",
     "networks.parts", "networks.residual", "networks.scaling", "networks.torchvision", "networks.vgg", "older",
     "older_layers", "operation", "refused", "registered", "seeds", "sequential", "steps", "tensor",
     "tensorflow.colours", "tensorflow.convolution", "tensorflow.edges", "tensorflow.module", "tensorflow.resizing",

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.autodiff import Variable
 from pellucid.errors import ConfigError, shown
 from pellucid.keras.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
+from pellucid.keras.ctc import ctc_batch_cost, ctc_decode
 from pellucid.keras.deferred import Placeholder, evaluated, slopes
 from pellucid.keras.functions import clip, concatenate, ones, zeros
 from pellucid.keras.losses import categorical_crossentropy, sparse_categorical_crossentropy
@@ -81,16 +82,17 @@ max, mean, min, prod, std, sum, var = (
 __all__ = [
     "abs", "all", "any", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "binary_crossentropy", "cast",
     "cast_to_floatx", "categorical_crossentropy", "clear_session", "clip", "concatenate", "constant", "conv1d",
-    "conv2d", "cos", "cumsum", "dot", "elu", "epsilon", "equal", "eval", "exp", "expand_dims", "flatten", "floatx",
-    "function", "gather", "get_value", "gradients", "greater", "greater_equal", "hard_sigmoid", "image_data_format",
-    "image_dim_ordering", "int_shape", "is_keras_tensor", "l2_normalize", "learning_phase", "less", "less_equal",
-    "local_conv1d", "log", "logsumexp", "max", "maximum", "mean", "min", "minimum", "moving_average_update", "ndim",
-    "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "placeholder", "pow", "prod",
-    "random_normal", "random_uniform", "relu", "repeat_elements", "reshape", "round", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_image_dim_ordering", "set_learning_phase", "set_session", "set_value", "shape",
-    "sigmoid", "sign", "sin", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "sqrt",
-    "square", "squeeze", "stack", "std", "stop_gradient", "sum", "switch", "tanh", "tile", "transpose", "update",
-    "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
+    "conv2d", "cos", "ctc_batch_cost", "ctc_decode", "cumsum", "dot", "elu", "epsilon", "equal", "eval", "exp",
+    "expand_dims", "flatten", "floatx", "function", "gather", "get_value", "gradients", "greater", "greater_equal",
+    "hard_sigmoid", "image_data_format", "image_dim_ordering", "int_shape", "is_keras_tensor", "l2_normalize",
+    "learning_phase", "less", "less_equal", "local_conv1d", "log", "logsumexp", "max", "maximum", "mean", "min",
+    "minimum", "moving_average_update", "ndim", "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions",
+    "placeholder", "pow", "prod", "random_normal", "random_uniform", "relu", "repeat_elements", "reshape", "round",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_image_dim_ordering", "set_learning_phase",
+    "set_session", "set_value", "shape", "sigmoid", "sign", "sin", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "sum",
+    "switch", "tanh", "tile", "transpose", "update", "update_add", "update_sub", "var", "variable", "zeros",
+    "zeros_like",
 ]  # fmt: skip  # fmt: skip
 
 
