@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,25 @@ def test_the_likeliest_classes_without_repeats_and_blanks_are_the_word() -> None
     np.testing.assert_allclose(scores, [[-6 * np.log(0.7)]] * 2, rtol=1e-5)
     with pytest.raises(ConfigError, match="greedy=True"):
         keras.backend.ctc_decode(shares, [6, 6], greedy=False)
+
+
+class Endpoint(keras.layers.Layer):
+    """As programs add this loss: called on words and scores, it gives the scores back."""
+
+    def call(self, words: Any, shares: Any) -> Any:
+        ones = tf.ones((tf.shape(words)[0], 1))
+        self.add_loss(keras.backend.ctc_batch_cost(words, shares, 12 * ones, 4 * ones))
+        return shares
+
+
+def test_a_network_learns_words_by_a_layer_called_on_two_values() -> None:
+    pictures, words = keras.Input((12, 3)), keras.Input((4,))
+    shares = keras.layers.Dense(6, activation="softmax")(pictures)
+    model = keras.Model([pictures, words], Endpoint()(words, shares))
+    model.compile(keras.optimizers.Adam(0.1))
+    x = [RNG.normal(size=(8, 12, 3)).astype(np.float32), RNG.integers(0, 5, (8, 4)).astype(np.float32)]
+    history = model.fit(x, epochs=6, batch_size=8, verbose=0).history["loss"]
+    ways = np.full((8, 1), 12), np.full((8, 1), 4)
+    assert history[-1] < 0.8 * history[0]
+    loss = float(np.mean(keras.backend.ctc_batch_cost(x[1], model.predict(x, verbose=0), *ways)))
+    assert loss < history[-1] and abs(model.evaluate(x, verbose=0) - loss) < 1e-3

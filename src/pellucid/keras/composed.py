@@ -63,6 +63,8 @@ class Layer(RecordedLayer):
     hands_on = True
     _dissolved = False
     """Whether other layers stand in a network in its place."""
+    _spread = False
+    """Whether it is called on several values of a network, `layer(a, b)`, each an argument of its `call`."""
 
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
@@ -83,7 +85,16 @@ class Layer(RecordedLayer):
 
     def _compute(self, inputs: Any) -> Any:
         self.added_losses = []
-        return called(self.call, inputs, None)
+        return called(self._own_call(), inputs, None)
+
+    def _own_call(self) -> Callable[..., Any]:
+        """Its `call`, as a function of one list where it was called on several values."""
+        own: Callable[..., Any] = self.call
+        if not self._spread:
+            return own
+        if "training" in inspect.signature(own).parameters:
+            return lambda given, training: own(*given, training=training)
+        return lambda given: own(*given)
 
     def add_weight(self, *args: Any, **named: Any) -> LayerWeight:
         """A weight of its own, by shape, initializer, dtype, trainable, regularizer, constraint and name, as in Keras.
@@ -161,6 +172,8 @@ class Layer(RecordedLayer):
             self._gather()
 
     def __call__(self, x: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
+        if args and is_symbolic(x) and not isinstance(x, list | tuple) and all(map(is_symbolic, args)):
+            self._spread, x, args = True, [x, *args], ()
         each = list(x) if isinstance(x, list | tuple) else [x]
         if is_symbolic(x):
             self.merges = len(each) > 1  # type: ignore[misc]
@@ -169,7 +182,7 @@ class Layer(RecordedLayer):
             if not self.params and not self.state:
                 self.added_losses = []
                 try:
-                    own: Any = self.call
+                    own: Any = self._own_call()
                     with within(Call(self)):
                         answer = traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
                     self._dissolve(x, answer)
@@ -188,7 +201,8 @@ class Layer(RecordedLayer):
         with within_pass(training, drawn_at_random):
             self._begin([one.shape[1:] for one in arrays] if isinstance(given, list) else given.shape[1:])
             self.added_losses = []
-            return called(self.call, given, training, *args, **kwargs)
+            own = self._own_call() if isinstance(given, list) else self.call
+            return called(own, given, training, *args, **kwargs)
 
     @property
     def parts(self) -> Sequence[OurLayer]:  # type: ignore[override]

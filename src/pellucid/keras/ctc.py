@@ -131,10 +131,12 @@ def _shifted(x: Array, by: int) -> Array:
 
 def _pulls(y: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
     def pull(d: Array, wanted: Sequence[int]) -> dict[int, Array]:
-        standing = _passes(np.asarray(arguments[0]), *arguments[1:])[1]
-        return {0: -np.asarray(d)[:, :, None] * standing}
+        logs = np.asarray(arguments[0])
+        standing = _passes(logs, *arguments[1:])[1]
+        none = {i: np.zeros(np.shape(arguments[i]), logs.dtype) for i in wanted}  # of words and lengths
+        return {**none, 0: -np.asarray(d)[:, :, None] * standing}
 
     return pull
 
 
-RULES[losses] = Rule(lambda args: args[:1], _pulls)
+RULES[losses] = Rule(lambda args: args, _pulls)
