@@ -33,7 +33,7 @@ from pellucid.engines.torch import module
 from pellucid.layers.dropout import Random
 
 BOUND, LOGITS = 1e-4, 1e-5
-ROUNDING, DRAWS = 3, 5
+ROUNDING, DRAWS = 3, 3
 SIDES = {"alexnet": 67, "alexnet-owt": 67, "photo-net": 64, "googlenet": 64}
 """Of pictures, where SIDE is too small."""
 SIDE = 32

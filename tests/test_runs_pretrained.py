@@ -141,6 +141,21 @@ def test_a_run_stopped_in_any_stage_ends_with_the_same_bits(
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_engine_torch_trains_the_head_and_fine_tunes_as_ours(
+    stand_in: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pellucid.ops, "num_threads", lambda: 1)
+    given: dict[str, Any] = {**SMALL, "epochs": 1, "fine_tune": 1, "settings": {"dropout": 0.0}, "data": photos}
+    ours, theirs = (
+        pellucid.train_run(**given, engine=engine, out=tmp_path / engine).history for engine in ("pellucid", "torch")
+    )
+    assert theirs["loss"][0] == pytest.approx(ours["loss"][0], rel=1e-5)
+    # random weights, of which each rounding is multiplied from layer to layer
+    assert theirs["loss"][1] == pytest.approx(ours["loss"][1], rel=1e-2)
+    assert theirs["learning_rate"] == ours["learning_rate"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_fine_tuning_begins_with_fresh_moments(stand_in: Path, photos: Path, tmp_path: Path) -> None:
     """So Adam moves no weight by more than the learning rate, a thirtieth of the head's, in its first step."""
     models: list[Any] = []

@@ -43,7 +43,9 @@ def text(layer: Layer, visit: Visit) -> Written:
     """What stands for a layer in the module. Errors: ConfigError for a layer that has no row."""
     row = next((ROWS[kind] for kind in type(layer).__mro__ if kind in ROWS), None)
     if row is None or layer.custom:
-        raise ConfigError(f"{layer.place()}: cannot be written for PyTorch, which has nothing like it")
+        raise ConfigError(
+            f"{layer.place()}: cannot be written for PyTorch; train it with engine='pellucid', or export another format"
+        )
     made = row(layer, visit)
     return Written((*made.steps, *nonlinear(layer, visit)), made.modules)
 
