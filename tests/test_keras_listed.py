@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 theirs = pytest.importorskip("keras")
 
 from pellucid import keras  # noqa: E402  # after the backend was chosen
-from pellucid.errors import ConfigError  # noqa: E402
+from pellucid.errors import CheckpointError, ConfigError  # noqa: E402
 from pellucid.keras import layers  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
@@ -98,3 +99,32 @@ def test_all_layers_may_be_called_in_turn() -> None:
     a = np.random.default_rng(1).random((3, 8, 8, 1), np.float32)
     np.testing.assert_allclose(keras.Model(x, y).predict(a, verbose=0), base.predict(a, verbose=0), atol=1e-6)
     assert base.layers[0].output is base.input and base.layers[0].get_config()["batch_shape"] == (None, 8, 8, 1)
+
+
+def test_a_network_with_a_function_leaves_its_weights_in_h5(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+
+    def made() -> Any:
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, layers.Dense(2)(layers.Lambda(lambda x: keras.ops.sin(x) * 2)(inputs)))
+
+    model, x = made(), np.random.default_rng(3).random((5, 4), np.float32)
+    with pytest.warns(UserWarning, match="holds the weights alone"):
+        model.save(tmp_path / "model.h5")
+    with pytest.raises(CheckpointError):
+        keras.models.load_model(tmp_path / "model.h5")
+    other = made()
+    assert np.abs(other.predict(x, verbose=0) - model.predict(x, verbose=0)).max() > 1e-3
+    other.load_weights(tmp_path / "model.h5")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_history_has_the_rate_where_a_callback_sets_it() -> None:
+    for module in (theirs, keras):
+        model = module.Sequential([module.Input((4,)), module.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        x, y = np.ones((8, 4), np.float32), np.ones((8, 1), np.float32)
+        assert list(model.fit(x, y, verbose=0).history) == ["loss"]
+        falling = module.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+        history = model.fit(x, y, verbose=0, validation_split=0.5, callbacks=[falling]).history
+        assert list(history) == ["loss", "val_loss", "learning_rate"]

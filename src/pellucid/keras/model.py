@@ -209,7 +209,11 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
         """
         with self._as_compiled():
             history: History = super().fit(*args, **options)
-            return history
+        heard = options.get("callbacks", args[5] if len(args) > 5 else None)
+        rate = history.history.pop("learning_rate", None)
+        if rate is not None and any(getattr(each, "changes_rate", False) for each in _as_list(heard)):
+            history.history["learning_rate"] = rate  # as in Keras: there alone, and last
+        return history
 
     @contextlib.contextmanager
     def _as_compiled(self) -> Iterator[None]:

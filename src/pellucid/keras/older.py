@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -56,12 +57,21 @@ class Older:
     ) -> None:
         """As of `pellucid.Model`; .hdf5, and any name with save_format="h5", is written as .h5.
 
+        A network with functions or layers of one's own keeps its weights alone in an .h5, with a warning.
         The folder of a name without an ending is made, as for TensorFlow's saved models.
         """
         path = path_of(filepath, "save: filepath")
         if not path.suffix:
             make_folder(path.parent)
-        if save_format == "h5" or path.suffix.lower() == ".hdf5":
+        older = save_format == "h5" or path.suffix.lower() in (".h5", ".hdf5")
+        if older and cast(Any, self)._own_layers():
+            cast(Any, self).save_weights(path)
+            warnings.warn(
+                f"save: {path.name} holds the weights alone: {cast(Any, self).name} has functions, or layers of one's "
+                f"own, which no such file keeps. Make the same network again, and load_weights({path.name!r})",
+                stacklevel=2,
+            )
+        elif save_format == "h5" or path.suffix.lower() == ".hdf5":
             with replacing(path) as file:
                 file.write(older_files(cast(ours.Model, self), "model")["model.h5"])
         else:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid._text import say
 from pellucid.errors import ConfigError, shown
@@ -39,6 +39,8 @@ class Callback:
 
     model: Any = None
     params: Mapping[str, Any] = MappingProxyType({})
+    changes_rate: ClassVar[bool] = False
+    """Whether it sets the learning rate, so that a history in Keras's form has that of each epoch."""
     _judged = 0
 
     def set_model(self, model: Any) -> None:
@@ -193,6 +195,8 @@ class LearningRateScheduler(Callback):
 
     verbose: 1 says it. Errors: ConfigError for what is no function, or gives no number.
     """
+
+    changes_rate = True
 
     def __init__(self, schedule: Callable[..., Rate], verbose: int = 0) -> None:
         if not callable(schedule):

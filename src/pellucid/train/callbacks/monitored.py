@@ -97,6 +97,8 @@ class ReduceLROnPlateau(Callback):
     Errors: ConfigError for arguments, and for an optimizer that follows a schedule.
     """
 
+    changes_rate = True
+
     def __init__(
         self,
         monitor: str = "val_loss",
