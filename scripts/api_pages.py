@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,14 @@ def spoken(place: str) -> str | None:
     return _spoken().get(place)
 
 
+def taken_over(value: Any) -> list[str]:
+    """The methods that a class has from classes that no page describes."""
+    bases = value.__mro__[1:] if inspect.isclass(value) else ()
+    unseen = [base for base in bases if str(base.__module__).startswith("pellucid")]
+    unseen = [base for base in unseen if f"{base.__module__}.{base.__qualname__}" not in _described()]
+    return sorted({name for base in unseen for name in vars(base) if not name.startswith("_")})
+
+
 def first_line(value: Any) -> str:
     """The first line of what a module says of itself."""
     return (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
@@ -105,7 +114,10 @@ def api_page(module: str | None) -> str:
         shown_name = min(names, key=lambda name: (name != place.rpartition(".")[2], name))
         others = [f"`{name}`" for name in names if name != shown_name]
         parts.append("".join(anchor(name) for name in names))
-        parts.append(f"::: {place}\n    options:\n      heading: {shown_name}\n      toc_label: {shown_name}")
+        options = [f"heading: {shown_name}", f"toc_label: {shown_name}"]
+        if inherited := taken_over(public(module)[shown_name]):
+            options.append(f"inherited_members: {json.dumps(inherited)}")
+        parts.append("\n      ".join([f"::: {place}\n    options:", *options]))
         parts += [f"The same under other names: {', '.join(others)}."] if others else []
     return "\n\n".join(parts) + "\n"
 

@@ -7,7 +7,7 @@ import re
 from api_pages import spoken
 from griffe import Docstring, Extension, Object
 
-SLOT = re.compile(r"^(Shapes|Units|Errors|Source):", re.MULTILINE)
+SLOT = re.compile(r"(?:^|(?<=\. ))(Shapes|Units|Errors|Source):", re.MULTILINE)
 CODE = re.compile(r"(`[^`]*`)")
 MARKS = re.compile(r"([\\*_<>\[\]|#])")
 

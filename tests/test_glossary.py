@@ -22,7 +22,7 @@ LESSONS = LAB_WORDS.with_name("lessons.json")
 LAB = re.compile(r'\["([^"\n]*)", "([^"\n]*)"\]')
 DOCUMENTS = [ROOT / "README.ko.md", *sorted((ROOT / "docs").rglob("*.ko.md"))]
 POLITE = re.compile(r"(니다|십시오|시오|니까)$")
-SENTENCE_END = re.compile(r"([가-힣]+)(?=[.?!:](?:\s|$|<))")
+SENTENCE_END = re.compile(r"([가-힣]+)(?=[.?!:](?:\s|$|<)|[()])")
 
 
 @cache
@@ -78,6 +78,7 @@ def programs() -> Iterator[tuple[str, str]]:
 def test_the_glossary_is_one() -> None:
     assert {"에포크", "매개변수", "배치 크기", "시드", "옵티마이저", "계층", "이미지"} <= set(terms())
     assert forbidden("파라미터는 에폭마다 층을 지난다") and impolite("학습한다. 해 보세요.") == ["학습한다", "보세요"]
+    assert impolite("같아야 한다(3.11).") == ["한다"]
     assert not forbidden("하이퍼파라미터, 은닉층, 층층이") and not impolite("학습합니다. 보십시오. 이미지 수.")
 
 

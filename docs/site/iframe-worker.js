@@ -30,7 +30,17 @@ class IFrameWorker extends EventTarget {
   }
 }
 
-if (location.protocol === "file:") {
-  window.IFrameWorker = IFrameWorker;
-  window.Worker = IFrameWorker;
-}
+if (location.protocol === "file:") window.IFrameWorker = IFrameWorker;
+
+/* One index holds both languages: a page looks among the pages of its own. */
+const Plain = location.protocol === "file:" ? IFrameWorker : window.Worker;
+window.Worker = class extends Plain {
+  postMessage(message) {
+    const docs = message?.data?.docs;
+    if (docs) {
+      const korean = document.documentElement.lang === "ko";
+      message.data.docs = docs.filter(({ location }) => location.startsWith("ko/") === korean);
+    }
+    super.postMessage(message);
+  }
+};
