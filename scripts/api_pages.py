@@ -60,9 +60,10 @@ def spoken(place: str) -> str | None:
 
 def taken_over(value: Any) -> list[str]:
     """The methods that a class has from classes that no page describes."""
-    bases = value.__mro__[1:] if inspect.isclass(value) else ()
-    unseen = [base for base in bases if str(base.__module__).startswith("pellucid")]
-    unseen = [base for base in unseen if f"{base.__module__}.{base.__qualname__}" not in _described()]
+    bases = [base for base in inspect.getmro(value)[1:] if base is not object] if inspect.isclass(value) else []
+    known = [base for base in bases if f"{base.__module__}.{base.__qualname__}" in _described()]
+    unseen = [base for base in bases if not any(issubclass(one, base) for one in known)]
+    unseen = [base for base in unseen if base.__module__.startswith("pellucid")]
     return sorted({name for base in unseen for name in vars(base) if not name.startswith("_")})
 
 
