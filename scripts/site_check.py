@@ -58,6 +58,11 @@ def faults(site: Path) -> list[str]:
                     found.append(f"{where}: {value} has no such place")
     for style in site.rglob("*.css"):
         found += [f"{style.name}: loads {address}" for address in IN_STYLES.findall(style.read_text("utf-8"))]
+    for index in site.glob("search/search_index.js*"):
+        locations = re.findall(r'"location": ?"([^"#]*)', index.read_text("utf-8"))
+        found += [
+            f"{index.name}: no page of {start}" for start in ("index", "ko/index") if f"{start}.html" not in locations
+        ]
     for module in MODULES:
         anchors = pages[(site / "api" / f"{module}.html").resolve()].anchors
         found += [

@@ -32,14 +32,14 @@ class IFrameWorker extends EventTarget {
 
 if (location.protocol === "file:") window.IFrameWorker = IFrameWorker;
 
-/* One index holds both languages: a page looks among the pages of its own. */
+/* One index holds both languages: a page looks among the pages of its own, and in the API, which is written once. */
 const Plain = location.protocol === "file:" ? IFrameWorker : window.Worker;
 window.Worker = class extends Plain {
   postMessage(message) {
     const docs = message?.data?.docs;
     if (docs) {
-      const korean = document.documentElement.lang === "ko";
-      message.data.docs = docs.filter(({ location }) => location.startsWith("ko/") === korean);
+      const own = document.documentElement.lang === "ko" ? /^(ko|api)\// : /^(?!ko\/)/;
+      message.data.docs = docs.filter((page) => own.test(page.location));
     }
     super.postMessage(message);
   }

@@ -82,6 +82,7 @@ class Accumulating(_Training, Protocol):
 
 
 Training = Sharded | Accumulating
+"""A plan that trains: a step on shards, or one whose gradients are added to others' first."""
 
 
 @dataclass(frozen=True)
