@@ -60,10 +60,8 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
 class _Named(type):
     """Of such a name there are no others. Errors: AttributeError that says what to write instead."""
 
-    message: str
-
     def __getattr__(cls, name: str) -> NoReturn:
-        raise AttributeError(cls.message, name=name, obj=cls)
+        raise AttributeError(vars(cls).get("message", f"{cls.__name__} has no {name}"), name=name, obj=cls)
 
 
 class Refused(metaclass=_Named):
