@@ -112,7 +112,7 @@ def snake_case(kind: str, name: str) -> str:
 def test_maps_pooling_and_values_of_a_network() -> None:
     given = {"include_top": False, "weights": None}
     assert tuple(applications.MobileNet(**given).output.shape) == (None, None, None, 1024)
-    assert applications.MobileNet(alpha=0.5, input_shape=(64, 96, 3), **given).output_shape == (2, 3, 512)
+    assert applications.MobileNet(alpha=0.5, input_shape=(64, 96, 3), **given).output_shape == (None, 2, 3, 512)
     for pooling, value in (("avg", np.mean), ("max", np.max)):
         source = layers.Input((40, 40, 3))
         pooled = applications.MobileNetV2(input_tensor=source, pooling=pooling, **given)
