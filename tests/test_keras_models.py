@@ -211,6 +211,16 @@ def test_shapes_have_the_batch_axis_and_axes_left_open_as_in_keras() -> None:
     assert small().output_shape[1:] == (3,) and layers.Flatten(input_shape=(4, 4, 2)).input_shape == (4, 4, 2)
 
 
+def test_all_layers_outputs_are_asked_for_with_the_input_among_them() -> None:
+    pictures = keras.Input((8, 8, 1))
+    model = keras.Model(pictures, layers.Flatten()(layers.Conv2D(2, 3)(pictures)))
+    seen = keras.Model(model.inputs, {layer.name: layer.output for layer in model.layers}).predict(FLOATS, verbose=0)
+    assert list(seen) == [layer.name for layer in model.layers] and len(seen) == 3
+    first, _, last = seen.values()
+    np.testing.assert_array_equal(first, FLOATS)
+    np.testing.assert_allclose(last, model.predict(FLOATS, verbose=0), atol=1e-6)
+
+
 class Reshaping(keras.Model):
     """A `call` with an argument of its own, that makes pictures of whatever comes."""
 

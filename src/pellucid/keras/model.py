@@ -31,7 +31,7 @@ from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
 from pellucid.layers.stack import at_node
-from pellucid.layers.symbolic import call, is_symbolic
+from pellucid.layers.symbolic import Value, call, is_symbolic
 from pellucid.model.network import Network
 from pellucid.model.pictures import as_rows, in_order
 from pellucid.model.streams import answers_for, is_stream
@@ -75,7 +75,12 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
             Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
         else:
-            ours.Model.__init__(self, inputs, outputs, given, seed=next_seed())
+            several = isinstance(outputs, list | tuple)  # an input may be among them: its layer's output, as any
+            inner = [
+                each if isinstance(each, Value) or not is_symbolic(each) else layers.Identity()(each)
+                for each in _as_list(outputs)
+            ]
+            ours.Model.__init__(self, inputs, inner if several else inner[0], given, seed=next_seed())
         self.preprocessing = Preprocessing(scale=1.0)
         if not trainable:
             self.trainable = False
