@@ -106,6 +106,8 @@ Write write_function(bool pooled, bool whole, bool sum) {
     return whole ? write_vector<F, HOW, true, false> : write_vector<F, HOW, false, false>;
 }
 
+constexpr int64_t kLater = 4;  // tiles until what is fetched is written
+
 // Panel j of O channels, tiles first .. first + count - 1, from the products m to the pictures.
 template <typename F>
 void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t count, int64_t O, const float* biases,
@@ -121,19 +123,23 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
     Corner c{nullptr, nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.numbers, 0};
-    TilePlace tile = place_of(s, first);
-    for (int64_t t = first; t < first + count; ++t, next_tile(s, tile)) {
-        const int64_t y = tile.i * size, x = tile.j * size;
-        const int64_t at = ((tile.n * H + y) * W + x) * out.pixel + j * kWide;
+    const auto place = [&](const TilePlace& tile) {
+        return ((tile.n * H + tile.i * size) * W + tile.j * size) * out.pixel + j * kWide;
+    };
+    TilePlace tile = place_of(s, first), later = place_of(s, first + kLater);
+    for (int64_t t = first; t < first + count; ++t, next_tile(s, tile), next_tile(s, later)) {
+        const int64_t y = tile.i * size, x = tile.j * size, at = place(tile), soon = place(later);
         c.rows = at_most(H - y, size);
         c.pixels = at_most(W - x, size);
         c.to = out.data + at;
         c.addend = out.addend ? out.addend + at : nullptr;
         c.zeros = zeros[t - first];
         c.argmax = out.argmax ? out.argmax + at : nullptr;
-        if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(c.to + 2 * size * out.pixel, c.row, c.pixel);
-        else prefetch_pixels<F::tile, F::tile>(c.to + 2 * size * out.pixel, c.row, c.pixel);
-        if (c.addend) prefetch_pixels<F::tile, F::tile>(c.addend + 2 * size * out.pixel, c.row, c.pixel);
+        for (int64_t l = 0; l < columns; l += kLine) {
+            if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(out.data + soon + l, c.row, c.pixel);
+            else prefetch_pixels<F::tile, F::tile>(out.data + soon + l, c.row, c.pixel);
+            if (c.addend) prefetch_pixels<F::tile, F::tile>(out.addend + soon + l, c.row, c.pixel);
+        }
         for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
             c.lanes = at_most(columns - v * V, V);
             write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);

@@ -9,21 +9,19 @@
 // 5x5 kernels F(2x2, 5x5) has the windows and points of F(4x4, 3x3): 36 / 4 instead of 25 (2.8 times).
 //
 // Transforms (winograd/transforms.hpp): a vector of channels at a time, columns then rows, the half-done P x P vectors
-// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture are read through a table of
-// their pixels. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never
-// used.
+// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture by one pixel have functions of
+// their own, all others are read through a table of their pixels. A tail of channels is loaded as a whole vector that
+// reaches into the next pixel: those lanes are never used.
 //
 // Layout of transformed numbers: blocks of channels > points > tiles > channels of the block, so that a product reads
 // its rows in order. Points are 64 bytes further apart than they need be: at a power of two all 36 fall into one set
 // of the cache.
 //
-// Product: the register tiles of common/gather_gemm.hpp (R rows x NV vectors, 6 x 2 with AVX2, 12 x 2 with AVX-512),
-// but rows at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products.
-//
 // A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd/range.hpp. A result
 // whose own field is zero is zero (zero_fields), whatever the rest of its window is.
 #pragma once
 #include "conv/conv2d.hpp"
+#include "winograd/products.hpp"
 #include "winograd/range.hpp"
 #include "winograd/transforms.hpp"
 #include "winograd/unpool.hpp"
@@ -39,12 +37,14 @@ void with_tiles(const Arguments& a, const With& with) {
     else with(F4{});
 }
 
-// T applied to column j of a window, one vector of channels; pixel (i, j) of it is at(i, j).
+// T applied to column j of a window, one vector of channels; pixel (i, j) of it is, or lies, at(i, j).
+PELLUCID_INLINE vf pixel_of(const float* from) { return load(from); }
+PELLUCID_INLINE vf pixel_of(vf pixel) { return pixel; }
 template <typename T, typename At>
 PELLUCID_INLINE void transform_column(int j, At at, vf (&out)[T::to]) {
     vf in[T::from];
 #pragma GCC unroll 8
-    for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
+    for (int i = 0; i < T::from; ++i) in[i] = pixel_of(at(i, j));
     T::apply(in, out);
 }
 // half[i][j]: of all columns.
@@ -207,13 +207,13 @@ inline void mark_range(const Windows& w, int64_t n, vi seen) {
     __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
 }
 
-// A window of P x P pixels, P = T::from: each at from + i * row + j * pixel, or, where the window leaves the picture,
-// at some[i * P + j], of which those outside are zeros.
+// A window of P x P pixels, P = T::from: each at from + i * row + j * pixel, or at some[i * P + j]. Rows up .. down and
+// columns left .. across lie in the picture; the others are zeros.
 struct Window {
     const float* from;
     int64_t row, pixel;
     const float* const* some;  // or null
-    int64_t down, across;      // the last row and column that are not outside, below or on the right; else P - 1
+    int64_t up, left, down, across;
 };
 template <typename T, typename Body>
 PELLUCID_INLINE void with_pixels(const Window& w, Body body) {
@@ -242,7 +242,10 @@ uint32_t zero_fields(const Window& w, int64_t C) {
             return;
         uint32_t zeros[T::from] = {};
         for (int i = 0; i < T::from; ++i)
-            for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(at(i, j), C)) << j;
+            for (int j = 0; j < T::from; ++j) {
+                const bool outside = i < w.up || j < w.left || i > w.down || j > w.across;
+                zeros[i] |= uint32_t(outside || is_zero(at(i, j), C)) << j;
+            }
         for (int y = 0; y < T::step; ++y)
             for (int x = 0; x < T::step; ++x) {
                 uint32_t field = (1u << K) - 1;
@@ -257,12 +260,53 @@ uint32_t zero_fields(const Window& w, int64_t C) {
 constexpr uint64_t bits_below(int64_t n) { return n >= 64 ? ~uint64_t(0) : n <= 0 ? 0 : (uint64_t(1) << n) - 1; }
 constexpr uint64_t bits_between(int64_t first, int64_t last) { return bits_below(last) & ~bits_below(first); }
 
+// How far a window's pixels along one axis leave the picture: not, one before its first, one behind its last, or more.
+enum Edge { kWithin, kBefore, kBehind, kFar };
+constexpr Edge edge_of(int64_t first, int64_t length, int64_t size) {
+    const int64_t end = first + length;
+    if (first >= 0) return end <= size ? kWithin : end == size + 1 ? kBehind : kFar;
+    return first == -1 && end <= size ? kBefore : kFar;
+}
+
+// A vector of channels of one window; seen: with what is watched of it. Functions of their own: else the addresses of
+// its pixels are calculated for all vectors at once, and put aside.
+template <typename T, typename At>
+PELLUCID_INLINE vi transform_vector(At at, float* to, int64_t point, vi magnitude, vi seen) {
+    transform_to<T>(at, to, point, [&seen, magnitude](int i, int j, vf v) {
+        if (T::watched(i) && T::watched(j)) seen = larger(seen, bits(v) & magnitude);
+    });
+    return seen;
+}
+template <typename T, Edge VERTICAL, Edge HORIZONTAL>
+vi transform_edge(const float* from, int64_t row, int64_t pixel, float* to, int64_t point, vi magnitude, vi seen) {
+    const auto at = [=](int i, int j) {
+        const bool above = VERTICAL == kBefore && i == 0, below = VERTICAL == kBehind && i == T::from - 1;
+        const bool left = HORIZONTAL == kBefore && j == 0, right = HORIZONTAL == kBehind && j == T::from - 1;
+        return above || below || left || right ? vf{} : load(from + i * row + j * pixel);
+    };
+    return transform_vector<T>(at, to, point, magnitude, seen);
+}
+template <typename T>
+__attribute__((noinline)) vi transform_some(const float* const* some, int64_t channel, float* to, int64_t point,
+                                            vi magnitude, vi seen) {
+    const auto at = [=](int i, int j) { return some[i * T::from + j] + channel; };
+    return transform_vector<T>(at, to, point, magnitude, seen);
+}
+using TransformEdge = vi (*)(const float*, int64_t, int64_t, float*, int64_t, vi, vi);
+#define PELLUCID_EDGES(V) {transform_edge<T, V, kWithin>, transform_edge<T, V, kBefore>, transform_edge<T, V, kBehind>}
+template <typename T>
+constexpr TransformEdge kTransformEdge[3][3] = {PELLUCID_EDGES(kWithin), PELLUCID_EDGES(kBefore),
+                                                PELLUCID_EDGES(kBehind)};
+#undef PELLUCID_EDGES
+
 // Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`, and its
 // zero_fields go to zeros[place], unless that is null.
 template <typename T>
-__attribute__((noinline)) void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
-                       float* scratch, uint32_t* zeros = nullptr) {
-    const int64_t reach = round_up(w.C, V);
+__attribute__((noinline)) void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place,
+                                                 const Layout& l, float* to, float* scratch,
+                                                 uint32_t* zeros = nullptr) {
+    constexpr int64_t last = T::from - 1;
+    const int64_t reach = round_up(w.C, V), row = w.W * w.pixel;
     int64_t picture = -1;
     vi most = vi{};  // of what is watched of the picture
     const float* some[T::from * T::from];
@@ -282,114 +326,50 @@ __attribute__((noinline)) void transform_windows(const Windows& w, int64_t first
         // what the next window does not share with this one: its last T::step columns; it may lie outside
         const int64_t next_x = next.j * T::step - w.left + T::from - T::step;
         const int64_t next_at = ((next.n * w.H + next.i * T::step - w.top) * w.W + next_x) * w.pixel;
-        Window window{scratch, T::from * w.C, w.C, nullptr, T::from - 1, T::from - 1};
-        const bool inside = y >= 0 && x >= 0 && y + T::from <= w.H && x + T::from <= w.W;
+        const Edge vertical = edge_of(y, T::from, w.H), horizontal = edge_of(x, T::from, w.W);
+        const bool within = vertical == kWithin && horizontal == kWithin;
+        const bool readable = within && start + last * (w.W + 1) * w.pixel + reach <= w.readable;
+        Window window{scratch, T::from * w.C, w.C, nullptr, 0, 0, last, last};
+        TransformEdge transform = kTransformEdge<T>[kWithin][kWithin];
         if (!w.data) {
             unpooled_window(w.pooled, w.C, n, y, x, T::from, scratch);
-        } else if (inside && start + (T::from - 1) * (w.W + 1) * w.pixel + reach <= w.readable) {
-            window.from = w.data + start;
-            window.row = w.W * w.pixel;
-            window.pixel = w.pixel;
+        } else if (readable || (!within && reach == w.C && vertical != kFar && horizontal != kFar)) {
+            window = {w.data + start, row, w.pixel, nullptr, vertical == kBefore, horizontal == kBefore,
+                      last - (vertical == kBehind), last - (horizontal == kBehind)};
+            transform = kTransformEdge<T>[vertical][horizontal];
         } else if (reach == w.C) {
             if (!outside) memset(scratch, 0, size_t(w.C) * sizeof(float));
             outside = true;
             const uint64_t rows = bits_between(-y, w.H - y), columns = bits_between(-x, w.W - x);
-            const float* row = w.data + start;
+            const float* line = w.data + start;
 #pragma GCC unroll 8
-            for (int i = 0; i < T::from; ++i, row += w.W * w.pixel)
+            for (int i = 0; i < T::from; ++i, line += row)
 #pragma GCC unroll 8
                 for (int j = 0; j < T::from; ++j)
-                    some[i * T::from + j] = rows >> i & columns >> j & 1 ? row + j * w.pixel : scratch;
+                    some[i * T::from + j] = rows >> i & columns >> j & 1 ? line + j * w.pixel : scratch;
             window.some = some;
-            window.down = at_most(w.H - 1 - y, T::from - 1);
-            window.across = at_most(w.W - 1 - x, T::from - 1);
+            window.down = at_most(w.H - 1 - y, last);
+            window.across = at_most(w.W - 1 - x, last);
         } else {
-            copy_window(w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
+            copy_window(w.data + n * w.H * row, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
         }
         if (zeros) zeros[place] = zero_fields<T>(window, w.C);
-        with_pixels<T>(window, [&](auto at) {
-            vi seen = most;
-            for (int64_t b = 0; b < l.blocks; ++b) {
-                const int64_t stride = block_row(l, b);
-                float* block = to + b * l.block + place * stride;
-                for (int64_t c = 0; c < stride; c += V) {
-                    if (c % kLine == 0 && w.data)
-                        prefetch_pixels<T::from, T::step>(w.data + next_at + b * l.width + c, w.W * w.pixel, w.pixel);
-                    const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
-                    const int64_t channel = b * l.width + c;
-                    transform_to<T>([=](int i, int j) { return at(i, j) + channel; }, block + c, l.point,
-                                    [&](int i, int j, vf v) {
-                                        if (T::watched(i) && T::watched(j)) seen = larger(seen, bits(v) & magnitude);
-                                    });
-                }
+        for (int64_t b = 0; b < l.blocks; ++b) {
+            const int64_t channels = block_channels(l, b), stride = round_up(channels, V);
+            float* const block = to + b * l.block + place * stride;
+            for (int64_t c = 0; c < stride; c += V) {
+                const int64_t channel = b * l.width + c;
+                if (c % kLine == 0 && w.data)
+                    prefetch_pixels<T::from, T::step>(w.data + next_at + channel, row, w.pixel);
+                const vi magnitude = first_lanes_mask(at_most(channels - c, V)) & kMagnitude;
+                if (window.some) most = transform_some<T>(some, channel, block + c, l.point, magnitude, most);
+                else
+                    most = transform(window.from + channel, window.row, window.pixel, block + c, l.point, magnitude,
+                                     most);
             }
-            most = seen;
-        });
+        }
     }
     if (picture >= 0) mark_range(w, picture, most);
-}
-
-// --------------------------------------------------------------------------------------------------------- products
-
-// out[r][j] (+)= sum over k of a[r * row + k * step] * b[k][j], R rows of NV vectors. Rows of `out` and `b` are NV
-// vectors long. Adjacent: row = 1, else step = 1.
-template <int R, int NV, bool Adjacent>
-__attribute__((noinline)) void tile(const float* a, int64_t stride, const float* b, int64_t depth, float* out,
-                                    bool accumulate) {
-    const float* p[R];
-    vf sum[R][NV];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-        p[r] = a + (Adjacent ? r : r * stride);
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
-    }
-    const float* const end = b + depth * (NV * V);
-#pragma GCC unroll 4
-    for (int64_t k = 0; b != end; b += NV * V, k += Adjacent ? stride : 1) {
-        vf panel[NV];
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) panel[v] = load(b + v * V);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const vf x = broadcast(Adjacent ? a[k + r] : p[r][k]);
-#pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) sum[r][v] += x * panel[v];
-        }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) {
-            float* y = out + (r * NV + v) * V;
-            store(y, accumulate ? load(y) + sum[r][v] : sum[r][v]);
-        }
-}
-
-using ProductTile = void (*)(const float*, int64_t, const float*, int64_t, float*, bool);
-#define PELLUCID_PRODUCTS_4(NV, A) nullptr, tile<1, NV, A>, tile<2, NV, A>, tile<3, NV, A>, tile<4, NV, A>
-#define PELLUCID_PRODUCTS_6(NV, A) PELLUCID_PRODUCTS_4(NV, A), tile<5, NV, A>, tile<6, NV, A>
-#define PELLUCID_PRODUCTS_8(NV, A) PELLUCID_PRODUCTS_6(NV, A), tile<7, NV, A>, tile<8, NV, A>
-#define PELLUCID_PRODUCTS_10(NV, A) PELLUCID_PRODUCTS_8(NV, A), tile<9, NV, A>, tile<10, NV, A>
-#define PELLUCID_PRODUCTS_12(NV, A) PELLUCID_PRODUCTS_10(NV, A), tile<11, NV, A>, tile<12, NV, A>
-#define PELLUCID_PRODUCTS_OF(R, NV, A) PELLUCID_PRODUCTS_##R(NV, A)
-#define PELLUCID_PRODUCTS(R, NV, A) PELLUCID_PRODUCTS_OF(R, NV, A)
-
-// m rows in tiles of nearly equal size.
-template <bool Adjacent>
-inline void multiply_rows(int64_t m, const float* a, int64_t stride, const float* b, int64_t depth, int64_t width,
-                          float* out, bool accumulate) {
-    static const ProductTile wide[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS2, 2, Adjacent)};
-    static const ProductTile single[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS1, 1, Adjacent)};
-    const bool two = width > V;
-    const ProductTile* const tiles = two ? wide : single;
-    const int64_t count = ceil_div(m, two ? kRows2 : kRows1), size = m / count, extra = m % count;
-    for (int64_t i = 0; i < count; ++i) {
-        const int64_t rows = size + (i < extra);
-        tiles[rows](a, stride, b, depth, out, accumulate);
-        a += rows * (Adjacent ? 1 : stride);
-        out += rows * width;
-    }
 }
 
 }  // namespace
