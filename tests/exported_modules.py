@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shaking import shaken as shaken
 
 from pellucid import Model, Sequential
 from pellucid import layers as L
@@ -16,18 +17,6 @@ from pellucid.export import write
 from pellucid.layers.activation import ACTIVATIONS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-
-def shaken(model: Model, seed: int = 0) -> Model:
-    """The model with other numbers than those that a new one has in its norms and biases."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        for name, array in {**layer.params, **layer.state}.items():
-            if name in ("variance", "gamma", "alpha"):
-                layer.write(name, rng.uniform(0.5, 1.5, array.shape))
-            elif name in ("mean", "beta", "bias"):
-                layer.write(name, rng.normal(0, 0.2, array.shape))
-    return model
 
 
 def exported(model: Model, folder: Path) -> Any:

@@ -321,7 +321,7 @@
 
 namespace pellucid {
 
-#define PELLUCID_ARRAY(type, name, extent) type* name;
+#define PELLUCID_ARRAY(type, name, extent) alignas(8) type* name;
 #define PELLUCID_SIZE(name) int64_t name;
 #define PELLUCID_REAL(name) double name;
 #define PELLUCID_STRUCT(Struct, name, FIELDS)                   \

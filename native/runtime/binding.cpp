@@ -156,6 +156,22 @@ nb::dict sizes_of(const Step& step) {
     return sizes;
 }
 
+// All that a step was given, by name, in the order of the kernel's struct: its arrays, or None, and its numbers.
+nb::dict fields_of(const Step& step) {
+    nb::dict fields;
+    auto array = step.arrays.begin();
+    for (int64_t i = 0; i < step.signature->count; ++i) {
+        const Field& field = step.signature->fields[i];
+        const uint64_t word = step.arguments[size_t(i)];
+        double real;
+        memcpy(&real, &word, sizeof real);
+        if (field.kind == Kind::size) fields[field.name] = int64_t(word);
+        else if (field.kind == Kind::real) fields[field.name] = real;
+        else fields[field.name] = word ? *array++ : nb::none();
+    }
+    return fields;
+}
+
 // Calls work() without the GIL. A thread that asks for it while Python ends is ended by unwinding its stack, which
 // would abort the process on its way through C++: such a thread waits here for the end.
 template <typename Work>
@@ -358,6 +374,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes() + s.prepared_bytes(); })
         .def_prop_ro("sizes", &sizes_of, nb::sig("def sizes(self) -> dict[str, int]"))
         .def_prop_ro("arrays", &arrays_of, nb::sig("def arrays(self) -> list[str]"))
+        .def_prop_ro("fields", &fields_of, nb::sig("def fields(self) -> dict[str, object]"))
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")

@@ -14,7 +14,8 @@ from pellucid.runs.folder import place_to_write
 
 EXAMPLES = (
     "Example:\n   pellucid export runs/photo-net-pets-001 --to onnx --out pets.onnx\n\n"
-    "The format is known by the file's ending too:\n   pellucid export resnet18 --out resnet18.onnx"
+    "The format is known by the file's ending too:\n   pellucid export resnet18 --out resnet18.onnx\n\n"
+    "A page for any browser, which sends nothing anywhere:\n   pellucid export runs/digits --out digits.html"
 )
 app = typer.Typer()
 
@@ -26,6 +27,9 @@ def export_model(
     to: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="Which format. Default: the one of --out's ending.")
     ] = None,
+    trainable: Annotated[
+        bool, typer.Option("--trainable", help="html: the page goes on learning from pictures it is given.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a trained network in another program's format: weights, scaling of pictures, names of the classes."""
@@ -35,7 +39,7 @@ def export_model(
     to = format_of(place, to)
     model = trained(run, quiet=as_json)
     with working(f"writing {out}", quiet=as_json):
-        places = write(model, place, to)
+        places = write(model, place, to, trainable=trainable)
     if as_json:
         print_json({"model": model.name, "format": to, "files": [str(written) for written in places]})
         return

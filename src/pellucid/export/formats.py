@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._arguments import path_of
 from pellucid.errors import ConfigError, expect_known
-from pellucid.export import keras, onnx, torch
+from pellucid.export import html, keras, onnx, torch
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place, inside
 
@@ -22,12 +22,14 @@ class Format:
     """What it is in a few words, how its file's name ends, and what makes it.
 
     files: of a model and the file's name without its ending, the contents of all files by their names, the named one
-    first. It raises ConfigError for what the format cannot say, with the layer's name and what to do.
+    first. It raises ConfigError for what the format cannot say, with the layer's name and what to do. trainable: the
+    same of a model that goes on learning there, where the format has such.
     """
 
     title: str
     ending: str
     files: Callable[[Model, str], dict[str, bytes]]
+    trainable: Callable[[Model, str], dict[str, bytes]] | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -36,6 +38,7 @@ FORMATS: dict[str, Format] = {
     "onnx": Format("ONNX, for ONNX Runtime and all that reads its files", ".onnx", onnx.files),
     "torch": Format("a PyTorch module in source, and its state dict", ".py", torch.files),
     "pth": Format("PyTorch's state dict alone, as torch.save writes it", ".pth", torch.state_files),
+    "html": Format("a page that reads pictures in any browser", ".html", html.files, html.trainable_files),
 }
 """By what `pellucid export --to` calls them."""
 
@@ -57,15 +60,21 @@ def format_of(path: Place, to: str | None = None) -> str:
     return name
 
 
-def write(model: Model, path: str | Path | Place, to: str | None = None) -> list[Place]:
+def write(model: Model, path: str | Path | Place, to: str | None = None, *, trainable: bool = False) -> list[Place]:
     """Write the model's files in a format, by default the one that the path's ending names; their places, named first.
 
-    Errors: ConfigError as `format_of`, and for a model that the format cannot hold; CheckpointError for what cannot be
-    written.
+    trainable: it goes on learning there.
+    Errors: ConfigError as `format_of`, and for a model that the format cannot hold, or cannot train; CheckpointError
+    for what cannot be written.
     """
     place = path if not isinstance(path, str | Path) else path_of(path, "write: path")
-    row = FORMATS[format_of(place, to)]
-    contents = row.files(model, place.name.removesuffix(place.suffix))
+    name = format_of(place, to)
+    row = FORMATS[name]
+    make = row.trainable if trainable else row.files
+    if make is None:
+        able = ", ".join(one for one, each in FORMATS.items() if each.trainable)
+        raise ConfigError(f"what is written as {name} learns nothing by itself; trainable is of {able}")
+    contents = make(model, place.name.removesuffix(place.suffix))
     folder = inside(place).parent
     places: list[Place] = [place, *(folder / name for name in list(contents)[1:])]
     for target, data in zip(places, contents.values(), strict=True):

@@ -17,6 +17,9 @@ class Step:
     def arrays(self) -> list[str]: ...
 
     @property
+    def fields(self) -> dict[str, object]: ...
+
+    @property
     def algorithm(self) -> int: ...
 
     @property

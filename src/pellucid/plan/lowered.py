@@ -93,7 +93,7 @@ class Context:
     are multiplied with, and what folds it into a copy. rescale: steps that make gradients of folded weights those of
     the layer's own. shapes: what each layer gives for one picture, by its name.
     shared_gradients: of the weights that several layers have the gradients of all but the first, and to what each is
-    added.
+    added. in_python: the layers that run by their own forward and backward.
     """
 
     capacity: int
@@ -118,6 +118,7 @@ class Context:
     statistics: list[Array] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     shared_gradients: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict)
+    in_python: list[Layer] = field(default_factory=list)
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns. Errors: MemoryError where the plan would take more than is free."""

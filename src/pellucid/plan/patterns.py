@@ -126,6 +126,7 @@ def _folded(context: Context, layers: Sequence[Layer], rank: int) -> list[Sequen
 
 def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
     """Any layer by its own forward and backward, in Python, between the native programs."""
+    context.in_python.append(layer)
     read = [value.y for value in before]
     y = context.output_of(layer)
     cache: list[object] = []

@@ -33,6 +33,17 @@ class _Worked:
     """What has work to do."""
 
     _work: WorkSequence
+    _contexts: Sequence[Context]
+
+    @property
+    def work(self) -> WorkSequence:
+        """All that a run does."""
+        return self._work
+
+    @property
+    def in_python(self) -> list[Layer]:
+        """The layers that run by their own code, between native programs."""
+        return each_once([layer for context in self._contexts for layer in context.in_python])
 
     @property
     def steps(self) -> list[native.Step]:
@@ -62,7 +73,7 @@ class InferencePlan(_Worked):
         self.capacity, self.parameters = capacity, parameters
         self.inputs = aligned_empty((capacity, *graph.input_shape))
         used = lower_in_use(graph, self.inputs, partial(_context, graph, parameters, capacity))
-        self._context = used.context
+        self._context, self._contexts = used.context, (used.context,)
         self.nonlinearities = nonlinearities(graph)
         """Of its layers, when it was made: each may be given another."""
         self.outputs = [used.values[number] for number in graph.outputs]
@@ -183,6 +194,7 @@ class TrainingPlan(_Worked, _Judged):
         rest = [number for number in range(len(body.nodes)) if number not in frozen]
         self._frozen, self._version = [body.nodes[number].layer for number in frozen], -1
         self._base = _context(body, parameters, feed.capacity, area_bytes(body, [whole(body, feed.capacity)]))
+        self._contexts = self._base, self._context
         base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
         lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
         logits = self._logits = lowered[body.output].y
@@ -238,6 +250,11 @@ class TrainingPlan(_Worked, _Judged):
         self._control(step, learning_rate)
         if self._update is not None:
             self._update.run(n)
+
+    @property
+    def counter(self) -> Array:
+        """(seed, key) of the next step, which dropout draws by. Shapes: (2,) uint32."""
+        return self._context.counter
 
     def _telling(self, layers: Sequence[Layer]) -> Sequence[Work]:
         return [lambda n: self.tell()] if self._buckets.closed_by(layers) else ()

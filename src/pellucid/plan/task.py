@@ -17,6 +17,13 @@ from pellucid.plan.feed import Feed
 from pellucid.plan.lowering import strip_head
 
 
+def activated(logits: Array, joint: str | None) -> Array:
+    """What the activation that a loss has in itself, "softmax" or "sigmoid", makes of logits; with None these."""
+    if joint is None:
+        return logits
+    return ops.softmax(logits) if joint == "softmax" else ops.activation(logits, joint)
+
+
 @dataclass(frozen=True)
 class EvaluationTask:
     """Loss and right answers over a feed. accuracy: what counts as right, see `accuracy_kind`."""
@@ -40,10 +47,7 @@ class EvaluationTask:
     def answers(self, logits: Array) -> Array:
         """As `predict` gives them, of what the body gives: with the activation that the loss has in itself; a new array
         where there is such a one."""
-        joint = None if self.body is self.graph else self.loss.joint_activation
-        if joint is None:
-            return logits
-        return ops.softmax(logits) if joint == "softmax" else ops.activation(logits, joint)
+        return activated(logits, None if self.body is self.graph else self.loss.joint_activation)
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,19 @@ class SubBatches:
     whole: Sequence[Array]
 
 
-Work = native.Step | SubBatches | Call
+@dataclass(frozen=True)
+class AsBuilt:
+    """Steps on all of their arrays, however many pictures there are."""
+
+    steps: Sequence[native.Step]
+
+
+Work = native.Step | SubBatches | AsBuilt | Call
 
 
 def for_no_batch(steps: list[native.Step]) -> list[Work]:
     """Steps on all of their arrays, however many pictures there are, as one piece of work."""
-    program = native.Program(steps) if steps else None
-
-    def work(n: int) -> None:
-        if program is not None:
-            program.run()
-
-    return [work] if steps else []
+    return [AsBuilt(steps)] if steps else []
 
 
 class WorkSequence:
@@ -48,32 +49,35 @@ class WorkSequence:
     def __init__(
         self, work: Iterable[Work], *, fixed_weights: bool = False, prepare: list[native.Step] | None = None
     ) -> None:
-        self._fixed_weights = fixed_weights
-        self._prepare = native.Program(prepare) if prepare else None
+        self.work, self.preparing, self.fixed_weights = list(work), list(prepare or ()), fixed_weights
+        self._prepare = native.Program(self.preparing) if prepare else None
         self._stale = True
         self._stages: list[Call] = []
         self._programs: list[native.Program] = []
         self.workspace_bytes = self._prepare.workspace_bytes if self._prepare else 0
         self.steps: list[native.Step] = []
         pending: list[native.Step] = []
-        for item in work:
+        for item in self.work:
             if isinstance(item, native.Step):
                 pending.append(item)
                 continue
             self._close(pending)
             if isinstance(item, SubBatches):
                 self._close(list(item.steps), item.whole)
+            elif isinstance(item, AsBuilt):
+                self._close(list(item.steps), as_built=True)
             else:
                 self._stages.append(item)
         self._close(pending)
 
-    def _close(self, pending: list[native.Step], whole: Sequence[Array] = ()) -> None:
+    def _close(self, pending: list[native.Step], whole: Sequence[Array] = (), *, as_built: bool = False) -> None:
         if pending:
-            program = native.Program(list(pending), fixed_weights=self._fixed_weights, whole=whole)
+            program = native.Program(list(pending), fixed_weights=self.fixed_weights, whole=whole)
             self.workspace_bytes += program.workspace_bytes
             self._programs.append(program)
-            self.steps.extend(pending)
-            self._stages.append(program.run)
+            if not as_built:  # those are for weights, not for pictures
+                self.steps.extend(pending)
+            self._stages.append((lambda n: program.run()) if as_built else program.run)
             pending.clear()
 
     @property

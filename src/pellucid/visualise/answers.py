@@ -6,24 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import ops
 from pellucid._text import clip
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError
 from pellucid.metrics import THRESHOLD
 from pellucid.model import Model
-from pellucid.model.inputs import SEVERAL
+from pellucid.model.scores import class_names as class_names
+from pellucid.model.scores import closing_activation
+from pellucid.model.scores import expect_classes as expect_classes
+from pellucid.model.scores import per_pixel as per_pixel
+from pellucid.model.scores import several_labels as several_labels
 from pellucid.ops import Array
-from pellucid.plan.lowering import strip_head
+from pellucid.plan.task import activated
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 CHUNK = 256
 """Pictures that are judged between two calls of `progress`."""
-
-
-def per_pixel(model: Model) -> bool:
-    """Whether it gives scores for each pixel, and none for the picture."""
-    return len(model.graph.output_shape) == 3
 
 
 def probabilities(model: Model, images: Any, *, progress: Progress | None = None) -> Array:
@@ -45,23 +42,10 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     )
 
 
-def expect_classes(model: Model) -> None:
-    """Errors: ConfigError for a network without one score a class."""
-    if per_pixel(model):
-        raise ConfigError(f"{model.name} gives a class for each pixel, so none for a picture; see pellucid show masks")
-    if len(model.graph.output_shape) != 1:
-        raise ConfigError(f"{model.name} gives {model.graph.output_shape} a picture, no row of scores, so no classes")
-
-
 def as_probabilities(model: Model, outputs: Array) -> Array:
     """What a network gave, as `probabilities` has it. Shapes: (N, scores) -> (N, classes) float32."""
-    bare = all(strip_head(model.graph, joint) is model.graph for joint in ("softmax", "sigmoid"))
-    if outputs.shape[1] == 1:
-        second = ops.activation(outputs, "sigmoid") if bare else outputs
-        return np.hstack([1 - second, second])
-    if bare and several_labels(model):
-        return ops.activation(outputs, "sigmoid")
-    return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
+    shares = activated(outputs, closing_activation(model)) if len(outputs) else outputs
+    return np.hstack([1 - shares, shares]) if outputs.shape[1] == 1 else np.asarray(shares)
 
 
 def ranked(model: Model, shares: Array, top: int | None) -> list[list[tuple[str, float]]]:
@@ -80,16 +64,6 @@ def ranked(model: Model, shares: Array, top: int | None) -> list[list[tuple[str,
         ]
         for row, places in zip(shares, order, strict=True)
     ]
-
-
-def several_labels(model: Model) -> bool:
-    """Whether it learned pictures with several labels each, so that each of its probabilities stands alone."""
-    return bool(model.trained_on.get(SEVERAL))
-
-
-def class_names(model: Model, count: int) -> tuple[str, ...]:
-    """The classes as people call them; their numbers where the model has no names."""
-    return model.class_names or tuple(map(str, range(count)))
 
 
 def class_label(model: Model, index: int, width: int = 24) -> str:

@@ -76,6 +76,11 @@ def signatures() -> dict[str, Signature]:
         raise outdated(str(error)) from None
 
 
+def field_names() -> dict[str, list[str]]:
+    """Of every kernel that is compiled in, its fields in the order of its struct."""
+    return {kernel: [name for name, *_ in fields] for kernel, fields in runtime.kernel_fields().items()}
+
+
 def _signature(fields: list[tuple[str, str, str, bool, str]]) -> Signature:
     arrays = {}
     for name, kind, dtype, writable, extent in fields:

@@ -1,5 +1,6 @@
 // How a program asks, and the server's own description of its addresses.
-import { element, say, token } from "./words.js";
+import { element } from "./cards.js";
+import { say, token } from "./words.js";
 
 const root = new URL(".", location.href).href;
 

@@ -27,10 +27,6 @@ export function told(status, problem) {
   return (korean && WORDS[status]?.[1]) || problem;
 }
 
-export function element(name, text = "", properties = {}) {
-  return Object.assign(document.createElement(name), { textContent: text }, properties);
-}
-
 // Of a request: the token that this page's address has.
 export const headers = token ? { Authorization: `Bearer ${token}` } : {};
 
