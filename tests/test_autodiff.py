@@ -11,6 +11,7 @@ import pytest
 from pellucid import ops
 from pellucid.autodiff import GradientTape, Variable, rules, tensor
 from pellucid.errors import ConfigError
+from pellucid.keras import ctc
 
 RNG = np.random.default_rng(21)
 
@@ -27,7 +28,7 @@ ROW, ONE = _drawn(3, 1, low=-1.8, high=1.93), _drawn(low=-1.0, high=1.7)
 ABOVE, UNIT = _drawn(3, 4, low=0.3, high=3.0), _drawn(3, 4, low=-0.9, high=0.9)
 SQUARE, IMAGE = _drawn(4, 4), _drawn(2, 4, 3, 2)
 KEY = (slice(None), [0, 2, 2], slice(1, None, 2))
-OUR_OWN = (rules.scattered, ops.normal_below)
+OUR_OWN = (rules.scattered, ops.normal_below, ctc.losses)
 
 CASES: dict[Any, list[Callable[..., Any]]] = {
     **{each: [lambda f: f(A, B), lambda f: f(A, ROW), lambda f: f(ONE, A)] for each in (
@@ -89,6 +90,7 @@ CASES: dict[Any, list[Callable[..., Any]]] = {
     np.outer: [lambda f: f(A[0, 0], B[0, 1])],
     rules.scattered: [lambda f: f(A[0, 0], np.array([2, 0, 3, 2]), 3)],
     ops.normal_below: [lambda f: f(A)],
+    ctc.losses: [lambda f: f(A, np.array([[0, 2, 1], [1, 1, 0]]), np.array([3, 3]), np.array([3, 2]))],
     np.matmul: [
         lambda f: f(A, SQUARE), lambda f: f(A, np.swapaxes(B, 1, 2)), lambda f: f(SQUARE, A[0, 0]),
         lambda f: f(A[0, 0], SQUARE), lambda f: f(A[0, 0], B[0, 0]),
@@ -137,7 +139,7 @@ def test_each_functions_gradient_is_that_of_differences(function: Any) -> None:
 
 
 CURVED = np.random.default_rng(5).normal(size=4000)
-ONCE = {np.prod}
+ONCE = {np.prod, ctc.losses}
 """Whose gradient goes through what has no rule: they say so."""
 
 

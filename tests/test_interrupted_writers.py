@@ -183,11 +183,11 @@ def test_the_cache_of_pictures(which: int, tmp_path: Path, monkeypatch: pytest.M
             Image.fromarray(pixels).save(tmp_path / "data" / name / f"{number}.png")
     own, calls = os.replace, [0]
 
-    def interrupt(source: Any, target: Any) -> None:
+    def interrupt(*names: Any, **folders: Any) -> None:
         calls[0] += 1
         if calls[0] == which:
             raise KeyboardInterrupt
-        own(source, target)
+        own(*names, **folders)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", interrupt)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.autodiff.rules import RULES, Pulls, Rule
-from pellucid.autodiff.tensor import apply
+from pellucid.autodiff.tensor import Tensor, apply
 from pellucid.errors import ConfigError, DataError
 from pellucid.keras.operation import operation
 from pellucid.keras.tensor import tensor
@@ -129,12 +129,16 @@ def _shifted(x: Array, by: int) -> Array:
     return np.pad(x, ((0, 0), (by, 0)), constant_values=-np.inf)[:, : x.shape[1]]
 
 
+def _standing(logs: Array, words: Any, steps: Any, letters: Any) -> Array:
+    return _passes(logs, words, steps, letters)[1]
+
+
 def _pulls(y: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
-    def pull(d: Array, wanted: Sequence[int]) -> dict[int, Array]:
-        logs = np.asarray(arguments[0])
-        standing = _passes(logs, *arguments[1:])[1]
-        none = {i: np.zeros(np.shape(arguments[i]), logs.dtype) for i in wanted}  # of words and lengths
-        return {**none, 0: -np.asarray(d)[:, :, None] * standing}
+    def pull(d: Any, wanted: Sequence[int]) -> dict[int, Any]:
+        # a gradient's gradient goes through what has no rule, and is refused
+        standing = apply(_standing, arguments, {}) if isinstance(d, Tensor) else _standing(*arguments)
+        none = {i: np.zeros(np.shape(arguments[i]), standing.dtype) for i in wanted}  # of words and lengths
+        return {**none, 0: -d[:, :, None] * standing}
 
     return pull
 
