@@ -17,7 +17,7 @@ const WORDS = {
   add: ["Add as example", "예로 추가"],
   learning: ["Go on learning", "이어서 학습하기"],
   none: ["Draw or drop pictures, say what each is, and let the network learn from them.", "이미지를 그리거나 끌어 놓고 클래스를 정해 주면, 신경망이 그 이미지로 학습합니다."],
-  learn: ["Learn from {count} examples", "예 {count}개로 학습"],
+  learn: ["Learn from the examples ({count})", "예 {count}개로 학습"],
   forget: ["Forget what was learned here", "여기서 학습한 내용 되돌리기"],
   learned: ["step {step}: loss {loss}, {right} of {count} right", "{step}스텝: 손실 {loss}, {count}개 중 {right}개 정답"],
   diverged: ["The loss is no number any more; forget what was learned here.", "손실이 유한한 수가 아닙니다. 학습한 내용을 되돌리십시오."],
