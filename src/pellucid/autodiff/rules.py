@@ -94,6 +94,7 @@ for _function, *_each in (
     (np.arctan2, lambda d, y, a, b: d * b / (a * a + b * b), lambda d, y, a, b: -d * a / (a * a + b * b)),
     (np.hypot, lambda d, y, a, b: d * a / y, lambda d, y, a, b: d * b / y),
     (np.logaddexp, lambda d, y, a, b: d * np.exp(a - y), lambda d, y, a, b: d * np.exp(b - y)),
+    (np.nan_to_num, lambda d, y, x: d * np.isfinite(x)),
     (np.negative, lambda d, y, x: -d),
     (np.positive, lambda d, y, x: d),
     (np.absolute, lambda d, y, x: d * np.sign(x)),
@@ -159,7 +160,7 @@ def _sum(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any
     return lambda d: _stretched(d, x, axis, keepdims)
 
 
-@_of_one(np.mean)
+@_of_one(np.mean, np.average)
 def _mean(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None) -> Any:
     return lambda d: _stretched(d / _count(x, axis), x, axis, keepdims)
 
@@ -287,7 +288,7 @@ def _moved(function: Any, arrays: Callable[[Sequence[Any]], Sequence[Any]] = lam
 
 for _moving in (
     item, np.flip, np.roll, np.rot90, np.moveaxis, np.swapaxes, np.tile, np.repeat, np.take, np.take_along_axis, np.pad,
-    np.diagonal, np.triu, np.tril,
+    np.diagonal, np.diag, np.triu, np.tril,
 ):  # fmt: skip
     _moved(_moving)
 for _joining in (np.concatenate, np.stack, np.vstack, np.hstack):
@@ -356,6 +357,8 @@ _letters(np.einsum, _spell_einsum, skip=1)
 _letters(np.tensordot, _spell_tensordot)
 _letters(np.dot, _spell_dot)
 _letters(np.outer, lambda a, b: "i,j->ij")
+_letters(np.vdot, lambda a, b: "i,i->")
+_letters(np.inner, lambda a, b: _spell_tensordot(a, b, ([-1], [-1])))
 
 
 def _rows(x: Any) -> Any:

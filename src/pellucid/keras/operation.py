@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.autodiff import Variable
+from pellucid.autodiff.rules import RULES
 from pellucid.autodiff.tensor import apply
 from pellucid.errors import ConfigError
 from pellucid.keras.deferred import Deferred
@@ -27,8 +28,10 @@ class Operation(RecordedLayer):
         self._values: Any = values
 
     def _compute(self, inputs: Any) -> Any:
-        each = inputs if self.merges else [inputs]
-        return apply(self._function, [_put_in(one, each) for one in self._arguments], self._options)
+        arguments = [_put_in(one, inputs if self.merges else [inputs]) for one in self._arguments]
+        if self._function in RULES:
+            return apply(self._function, arguments, self._options)
+        return self._function(*arguments, **self._options)  # a loss, or another that calculates with Tensors itself
 
     def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
         return super().__call__(x, seed, training) if is_symbolic(x) else self._eagerly(x, training)

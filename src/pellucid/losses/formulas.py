@@ -68,6 +68,17 @@ class CategoricalCrossentropy(_Crossentropy):
             ignored=self.ignored(logits),
         )
 
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        classes, counted = scores.shape[-1], np.ones(scores.shape[:-1])
+        if np.ndim(targets) < np.ndim(scores):
+            counted = np.not_equal(targets, self.ignored(scores)).astype(np.float64)
+            targets = np.equal(targets[..., None], np.arange(classes)).astype(np.float64)
+        wanted = targets * (1 - self.label_smoothing) + self.label_smoothing / classes
+        off = scores - np.max(np.asarray(scores), axis=-1, keepdims=True)
+        logs = off - np.log(np.sum(np.exp(off), axis=-1, keepdims=True))
+        each = np.reshape(np.sum(wanted * logs, axis=-1) * -counted, (len(scores), -1))
+        return np.sum(each, axis=1) / np.maximum(counted.reshape(len(scores), -1).sum(axis=1), 1)
+
     def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
         given, classes = ops.softmax(logits.astype(np.float64)), logits.shape[-1]
         numbered = targets.ndim < logits.ndim
@@ -177,6 +188,9 @@ class MAPCriterion(CategoricalCrossentropy):
         losses, dlogits = super().value_and_gradient(*self._with_rubbish(targets, logits), weights)
         return losses, np.ascontiguousarray(dlogits[:, :-1])
 
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        return super().calculate(*self._with_rubbish(targets, scores))
+
     def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
         given, wanted, counts = super().compared(*self._with_rubbish(targets, logits))
         return given[:, :-1], wanted[:, :-1], counts
@@ -228,6 +242,10 @@ class BinaryCrossentropy(_Crossentropy):
             weights=_weights(logits, weights),
         )
 
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        wanted = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return _mean_of_each(np.logaddexp(scores, 0) - scores * wanted)
+
     def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
         wanted = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         return ops.activation(logits.astype(np.float64), "sigmoid"), wanted, np.full(len(logits), logits.size)
@@ -249,10 +267,15 @@ class _EntryByEntry(Loss):
     """A mean over all entries of how far each is off, by `_formula`."""
 
     _formula: ClassVar[Callable[..., tuple[Array, Array]]]
+    _of_gap: ClassVar[Any]
+    """The same of one entry, that is off so far, by a function of NumPy's."""
 
     def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
         target = targets.astype(logits.dtype, copy=False)
         return self._formula(target, logits, weights=_weights(logits, weights))
+
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        return _mean_of_each(self._of_gap(scores - targets))
 
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """float32 of the network's output shape."""
@@ -267,7 +290,7 @@ class MeanSquaredError(_EntryByEntry):
     Shapes: prediction (N,...) -> losses (N,).
     """
 
-    _formula = staticmethod(ops.mean_squared_error)
+    _formula, _of_gap = staticmethod(ops.mean_squared_error), np.square
 
 
 class MeanAbsoluteError(_EntryByEntry):
@@ -278,7 +301,12 @@ class MeanAbsoluteError(_EntryByEntry):
     Shapes: prediction (N,...) -> losses (N,).
     """
 
-    _formula = staticmethod(ops.mean_absolute_error)
+    _formula, _of_gap = staticmethod(ops.mean_absolute_error), np.absolute
+
+
+def _mean_of_each(entries: Any) -> Any:
+    """Of the entries of each picture. Shapes: (N,...) -> (N,)."""
+    return np.mean(np.reshape(entries, (len(entries), -1)), axis=1)
 
 
 def _off_the_ends(probabilities: Array) -> Array:

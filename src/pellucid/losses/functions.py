@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.autodiff import tensor
 from pellucid.losses import formulas, rows
 from pellucid.losses.loss import Loss, calculated_later
 
@@ -25,7 +26,7 @@ class LossFunction:
         if (later := calculated_later(self, (y_true, y_pred), {"axis": axis, **arguments})) is not None:
             return later
         if np.ndim(y_pred) == 1:  # one row, as in Keras
-            alone: Any = self.make(**arguments, reduction="none")(np.asarray(y_true)[None], y_pred[None])
+            alone: Any = self.make(**arguments, reduction="none")(tensor(y_true)[None], tensor(y_pred)[None])
             return alone[0]
         losses: Any = self.make(**arguments, reduction="none")(y_true, y_pred)
         axes = {each % np.ndim(y_pred) for each in np.atleast_1d(axis)} - {np.ndim(y_pred) - 1}

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from pellucid._fixed import Fixed, Taken, config_of, is_float32
-from pellucid.autodiff import Variable, is_recording, node_of, recorded
+from pellucid.autodiff import Node, Tensor, Variable, gradients, is_recording, node_of, recorded, recording, tensor
 from pellucid.errors import ConfigError, DataError, ShapeError, shown
-from pellucid.losses.own import Call, by_tape, given_to_call, labels_for_call
+from pellucid.losses.own import Call, by_tape, each_of_call, given_to_call, labels_for_call
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape, float32_array
 from pellucid.ops.geometry import LARGEST, number
@@ -85,7 +85,7 @@ class Loss(Fixed):
         """
         if (later := calculated_later(self, (y_true, y_pred), {"sample_weight": sample_weight})) is not None:
             return later
-        y_pred = y_pred.read() if isinstance(y_pred, Variable) else y_pred
+        y_true, y_pred, sample_weight = map(_read, (y_true, y_pred, sample_weight))
         predictions: Any = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
         if is_recording() and node_of(y_pred) is not None:
             predictions = recorded(predictions, [node_of(y_pred)], lambda d, needed: [d])
@@ -97,8 +97,11 @@ class Loss(Fixed):
         by_place = self.reduction in ("sum", "none") or np.size(sample_weight) > len(predictions)
         each_place = by_place and predictions.ndim > 2 and not self.of_batch
         if each_place:
-            y_true, predictions = _places(numbers(y_true, len(predictions)), predictions)
+            given = y_true if _is_recorded(y_true) else numbers(y_true, len(predictions))
+            y_true, predictions = _places(given, predictions)
         targets = self.targets_by_hand(y_true, predictions.shape[1:], len(predictions))
+        if _is_recorded(y_true) and y_true.size == predictions.size:
+            targets = np.reshape(y_true.astype(np.float32), predictions.shape)
         losses = self._losses(targets, self.scores(predictions))
         if each_place:
             losses = losses.reshape(places)
@@ -112,19 +115,44 @@ class Loss(Fixed):
             return np.asarray(losses, np.float32)
         return Number(getattr(np, _WORDS[self.reduction])(losses, dtype=np.float64))
 
-    def _losses(self, targets: Array, scores: Any) -> Any:
-        """That of each picture, or the one of the batch; recorded where the scores are."""
-        plain = np.asarray(scores)
-        losses, slopes = self.value_and_gradient(targets, plain)
+    def _losses(self, targets: Any, scores: Any) -> Any:
+        """That of each picture, or the one of the batch; recorded where the scores, or the targets, are."""
+        plain, given = np.asarray(scores), (scores, targets)
+        losses, slopes = self.value_and_gradient(np.asarray(targets), plain)
         if self.of_batch:
             losses = losses[:1]
-        if node_of(scores) is None:
+        nodes = [node_of(each) for each in given]
+        if nodes == [None, None]:
             return losses
 
-        def pull(d: Array, needed: Any) -> list[Array]:  # slopes are of the mean
-            return [slopes * (d.reshape(-1, *(1,) * (plain.ndim - 1)) * (1 if self.of_batch else len(plain)))]
+        def pull(d: Array, needed: Any) -> Sequence[Any]:
+            if isinstance(d, Tensor) or any(needed[1:]) or nodes[0] is None:
+                return self._pulled_by_calculation(d, *given)
+            slope = slopes * (d.reshape(-1, *(1,) * (plain.ndim - 1)) * (1 if self.of_batch else len(plain)))
+            return [slope, None][: len(needed)]  # slopes are of the mean
 
-        return recorded(losses, [node_of(scores)], pull)
+        return recorded(losses, [node for node in nodes if node is not None], pull)
+
+    def _pulled_by_calculation(self, d: Any, scores: Any, targets: Any) -> list[Any]:
+        """The gradients of those that are recorded; of a Tensor such that they have gradients themselves."""
+        first = Node().order
+        with recording():
+            y = tensor(self.calculate(targets, scores))
+        nodes = [node for each in (scores, targets) if (node := node_of(each)) is not None]
+        found = gradients([(y.node, d.reshape(y.shape))], nodes, lambda order: order > first)
+        return [found.get(node) for node in nodes]
+
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        """The same losses by NumPy's functions, so that a tape goes through both, and through that gradient again.
+
+        Shapes: as of `value_and_gradient`. Errors: ConfigError for a loss of one's own without `call`.
+        """
+        if self.call is None:
+            raise ConfigError(
+                f"{type(self).__name__}: the gradient for y_true, and a gradient of a gradient, need "
+                "call(self, y_true, y_pred)"
+            )
+        return each_of_call(type(self).__name__, self.call, given_to_call(targets, scores), scores)
 
     def targets_by_hand(self, labels: Any, shape: Shape, count: int) -> Array:
         """Labels as `prepare_targets` makes them; a loss may take more where it is called by hand, as Keras's does."""
@@ -176,11 +204,22 @@ def _places(labels: Array, predictions: Array) -> tuple[Array, Array]:
     return labels.reshape(-1, *ones, *last), predictions.reshape(-1, *ones, predictions.shape[-1])
 
 
+def _read(given: Any) -> Any:
+    """What a variable is now; what is none as it is."""
+    return given.read() if isinstance(given, Variable) else given
+
+
+def _is_recorded(given: Any) -> bool:
+    return is_recording() and node_of(given) is not None
+
+
 def _weights(losses: Array, sample_weight: Any) -> Array:
     """One for each of the losses, from one for all, one for each picture, or one for each place."""
-    if np.ndim(sample_weight) == 0:
+    known = _is_recorded(sample_weight)
+    if np.ndim(sample_weight) == 0 and not known:
         return np.full(losses.shape, number(sample_weight, "sample_weight", -LARGEST))
-    weights = numbers(sample_weight, len(losses), "sample_weight").astype(np.float64)
+    given = sample_weight if known else numbers(sample_weight, len(losses), "sample_weight")
+    weights: Array = given.astype(np.float64)
     if weights.size == losses.size:
         return weights.reshape(losses.shape)
     if weights.size not in (1, len(losses)):

@@ -28,15 +28,7 @@ def by_tape(name: str, call: Call, targets: Array, predictions: Array, weights: 
     at.node = Node()
     truth = tensor(targets.astype(np.float64) if targets.dtype.kind == "f" else targets)
     with recording():
-        found = tensor(call(truth, at))
-        if not found.ndim:
-            found = tensor(found + np.zeros(len(predictions)))
-        if found.shape != predictions.shape[: found.ndim]:
-            raise ConfigError(
-                f"{name}: a loss must give one number for each picture, of shape ({len(predictions)},), or one for the "
-                f"batch, got shape {found.shape}; take the mean over the last axis (axis=-1)"
-            )
-        losses = found.astype(np.float64).reshape(len(found), -1).mean(axis=1)
+        losses = each_of_call(name, call, truth, at)
     if losses.node is None:
         raise ConfigError(
             f"{name}: its gradient is not known; calculate with y_pred itself, by NumPy's functions or keras.ops, and "
@@ -46,6 +38,19 @@ def by_tape(name: str, call: Call, targets: Array, predictions: Array, weights: 
     back = gradients([(losses.node, share)], [at.node])
     slopes = back.get(at.node, np.zeros(at.shape))
     return np.asarray(losses, predictions.dtype), slopes.astype(predictions.dtype)
+
+
+def each_of_call(name: str, call: Call, truth: Any, predictions: Any) -> Any:
+    """What a formula gives for each picture, recorded where what it reads is."""
+    found = tensor(call(truth, predictions))
+    if not found.ndim:
+        found = tensor(found + np.zeros(len(predictions)))
+    if found.shape != predictions.shape[: found.ndim]:
+        raise ConfigError(
+            f"{name}: a loss must give one number for each picture, of shape ({len(predictions)},), or one for the "
+            f"batch, got shape {found.shape}; take the mean over the last axis (axis=-1)"
+        )
+    return found.astype(np.float64).reshape(len(found), -1).mean(axis=1)
 
 
 def labels_for_call(labels: Any, units: int | Shape, examples: int | None) -> Array:

@@ -42,6 +42,10 @@ class RowLoss(Loss):
         means = losses.reshape(count, each).mean(axis=1)
         return means.astype(logits.dtype), slopes.reshape(logits.shape).astype(logits.dtype)
 
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        t, y = (np.reshape(each, (-1, scores.shape[-1])) for each in (targets, scores))
+        return np.mean(np.reshape(self.rows(t, y)[0], (len(scores), -1)), axis=1)
+
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """float32 of the network's output shape."""
         return values(labels, units, examples)
@@ -131,8 +135,8 @@ class CategoricalHinge(RowLoss):
         wrong = (1 - t) * y
         worst, rows = wrong.argmax(axis=1), np.arange(len(y))
         short = np.maximum(wrong[rows, worst] - (t * y).sum(axis=1) + 1, 0)
-        slopes = -t.copy()
-        slopes[rows, worst] += 1 - t[rows, worst]
+        slopes = -np.array(t)
+        slopes[rows, worst] += 1 - np.asarray(t)[rows, worst]
         return short, np.where(short[:, None] > 0, slopes, 0.0)
 
 
@@ -260,7 +264,10 @@ class _Overlap(Loss):
         share = 1.0 if weights is None else float(np.mean(weights, dtype=np.float64))
         return np.full(len(logits), loss, logits.dtype), (share * slopes).astype(logits.dtype)
 
-    def overlap(self, t: Array, y: Array) -> tuple[float, Array]:
+    def calculate(self, targets: Any, scores: Any) -> Any:
+        return self.overlap(targets, scores)[0]
+
+    def overlap(self, t: Array, y: Array) -> tuple[Any, Array]:
         """(loss, d loss / dy)."""
         raise NotImplementedError
 
@@ -275,9 +282,9 @@ class Dice(_Overlap):
     Source: Milletari, Navab & Ahmadi 2016, without squares, as in Keras.
     """
 
-    def overlap(self, t: Array, y: Array) -> tuple[float, Array]:
+    def overlap(self, t: Array, y: Array) -> tuple[Any, Array]:
         both, whole = 2 * (t * y).sum(), t.sum() + y.sum() + EPSILON
-        return float(1 - both / whole), both / whole**2 - 2 * t / whole
+        return 1 - both / whole, both / whole**2 - 2 * t / whole
 
 
 class Tversky(_Overlap):
@@ -290,11 +297,11 @@ class Tversky(_Overlap):
         super().__init__(**named)
         self.alpha, self.beta = number(alpha, "Tversky: alpha", 0.0), number(beta, "Tversky: beta", 0.0)
 
-    def overlap(self, t: Array, y: Array) -> tuple[float, Array]:
+    def overlap(self, t: Array, y: Array) -> tuple[Any, Array]:
         both = (t * y).sum()
         whole = both + self.alpha * ((1 - y) * t).sum() + self.beta * (y * (1 - t)).sum() + EPSILON
         dwhole = t - self.alpha * t + self.beta * (1 - t)
-        return float(1 - both / whole), both * dwhole / whole**2 - t / whole
+        return 1 - both / whole, both * dwhole / whole**2 - t / whole
 
 
 def _signs(t: Array) -> Array:

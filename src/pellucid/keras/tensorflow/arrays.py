@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.autodiff import Variable
 from pellucid.keras.tensor import Calculated, SizesOf, Tensor, tensor
 from pellucid.keras.tensorflow.math import numbers
 from pellucid.keras.tensorflow.naming import also
@@ -27,12 +28,19 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
     """The numbers as an array."""
     if is_symbolic(value) or (isinstance(value, Tensor) and shape is None and dtype in (None, value.dtype)):
         return value
-    array = np.asarray(value, dtype)
+    array = _joined(value) if dtype is None else _joined(value).astype(dtype)
     if dtype is None and array.dtype == np.float64:
         array = array.astype(np.float32)
     return tensor(
         array if shape is None else np.broadcast_to(array, shape) if array.size == 1 else array.reshape(shape)
     )
+
+
+def _joined(value: Any) -> Any:
+    """Numbers, and lists of them, as one array; recorded where one of them is."""
+    if isinstance(value, list | tuple) and any(isinstance(each, Tensor | Variable) for each in value):
+        return np.stack(list(map(_joined, value)))
+    return tensor(value) if isinstance(value, Tensor | Variable) else np.asarray(value)
 
 
 convert_to_tensor = constant
@@ -203,7 +211,9 @@ def eye(num_rows: int, num_columns: Any = None, batch_shape: Any = None, dtype: 
 
 def meshgrid(*args: Any, indexing: Any = "xy", name: Any = None) -> Any:
     """The places of a grid, an array for each axis."""
-    return [tensor(each) for each in np.meshgrid(*map(np.asarray, args), indexing=indexing)]
+    rows: Any = [np.ravel(tensor(each)) for each in args]
+    places = np.meshgrid(*(np.arange(len(row)) for row in rows), indexing=indexing)
+    return [row[place] for row, place in zip(rows, places, strict=True)]
 
 
 def size(input: Any, **more: Any) -> Any:
