@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the kernel tests on Linux arm64, emulated: a root of Debian's arm64 packages, kernels compiled for it by a cross
-# compiler, and the processor by qemu. Some ten minutes the first time. Needs root, on Debian or Ubuntu, and
+# compiler, and the processor by qemu. A quarter of an hour. Needs root, on Debian or Ubuntu, and
 #   apt install mmdebstrap qemu-user-static g++-aarch64-linux-gnu
 #   [PYTHON=python] scripts/arm64.sh [arguments for pytest instead of the kernel tests]
 set -eu
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 work=$PWD/build/arm64
 root=$work/root
-[ $# -gt 0 ] || set -- tests/test_native.py tests/test_native_limits.py tests/test_native_pool.py tests/test_ops.py \
+[ $# -gt 0 ] || set -- -rs tests/test_native.py tests/test_native_limits.py tests/test_native_pool.py tests/test_ops.py \
     tests/test_winograd_rows.py
 
 binfmt=/proc/sys/fs/binfmt_misc
@@ -24,7 +24,7 @@ if [ ! -e "$root/complete" ]; then
     version=$("$root/usr/bin/python3" --version 2>/dev/null || QEMU_LD_PREFIX=$root "$root/usr/bin/python3" --version)
     needed=$("$python" -c 'import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-tests = [one for one in project["optional-dependencies"]["test"] if one.startswith(("pytest", "hypothesis", "scipy"))]
+tests = project["optional-dependencies"]["test-kernels"]
 print(*(one.replace(" ", "") for one in [*project["dependencies"], *tests]))')
     "$python" -m pip install --quiet --target "$root/packages" --only-binary=:all: --implementation cp \
         --python-version "$(echo "${version#Python }" | cut -d. -f1,2)" --platform manylinux2014_aarch64 \

@@ -1,12 +1,13 @@
-"""Trains the digits with the package as it is installed, by each instruction set this machine has.
+"""Trains the digits with the package as it is installed, by each instruction set this machine has, and exports a page.
 
     python scripts/try_installed.py
 
-It ends with an error where there are no kernels, or where the network did not learn. Run on every wheel.
+It ends with an error where there are no kernels, for browsers too, or where the network did not learn. Run on every wheel.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -39,3 +40,7 @@ if __name__ == "__main__":
             print(f"{isa}: trained the digits, accuracy {accuracy:.3f}")
             if accuracy < ACCURACY:
                 sys.exit(f"{isa} reached {accuracy:.3f}, less than {ACCURACY}")
+        if importlib.util.find_spec("ziglang"):
+            sys.exit("ziglang is installed here, by which kernels for browsers may be compiled: it must not be")
+        pellucid(isa, "export", run, "--to", "html", "--out", str(Path(folder, "page.html")))
+        print("exported a page")

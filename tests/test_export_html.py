@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,7 @@ def test_other_formats_learn_nothing(tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copy(compiled.sources() / "instruction_sets.txt", tmp_path)
     monkeypatch.setattr(compiled, "PACKAGE", tmp_path)
     monkeypatch.setattr(compiled, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(compiled, "sources", lambda: tmp_path)

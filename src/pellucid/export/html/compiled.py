@@ -21,13 +21,8 @@ from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
 from pellucid.ops.native.signature import field_names
 
-FLAGS = (
-    *("-target", "wasm32-wasi", "-std=c++17", "-O3", "-msimd128", "-fno-exceptions", "-fno-rtti"),
-    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
-    # one more instruction set, with the vector and the register tiles of CMakeLists.txt's baseline
-    *("-DPELLUCID_ISA_NAMESPACE=wasm", "-DPELLUCID_VECTOR=4"),
-    *("-DPELLUCID_ROWS3=2", "-DPELLUCID_ROWS2=4", "-DPELLUCID_ROWS1=8"),
-)
+TARGET = ("-target", "wasm32-wasi")
+FLAGS = (*TARGET, "-std=c++17", "-msimd128", "-DPELLUCID_ISA_NAMESPACE=wasm")
 LINK = ("-mexec-model=reactor", "-Wl,-z,stack-size=1048576", "-s")
 PACKAGE = Path(__file__).parents[2]
 WITHOUT = ("runtime",)
@@ -68,10 +63,19 @@ def table() -> bytes:
 @functools.cache
 def fingerprint() -> str:
     """Of the sources and of how they are compiled."""
-    found = hashlib.sha256(repr((FLAGS, LINK)).encode())
+    found = hashlib.sha256(repr((flags(), LINK)).encode())
     for file in sorted(sources().rglob("*.[ch]pp")):
         found.update(file.relative_to(sources()).as_posix().encode() + file.read_bytes())
     return found.hexdigest()[:16]
+
+
+def flags() -> tuple[str, ...]:
+    """One more instruction set, with the options of all and the vector and register tiles of baseline."""
+    lines = (sources() / "instruction_sets.txt").read_text("utf-8").splitlines()
+    rows = {words[0]: words[1:] for words in map(str.split, lines) if words}
+    names = ("VECTOR", "ROWS3", "ROWS2", "ROWS1")
+    tiles = (f"-DPELLUCID_{name}={value}" for name, value in zip(names, rows["baseline"], strict=True))
+    return (*FLAGS, *rows["options"], *tiles)
 
 
 def sources() -> Path:
@@ -91,14 +95,14 @@ def build() -> bytes:
 
         def compiled(file: Path) -> str:
             made = os.path.join(folder, f"{file.parent.name}-{file.stem}.o")
-            _run([*compiler, *FLAGS, f"-I{sources()}", "-c", str(file), "-o", made])
+            _run([*compiler, *flags(), f"-I{sources()}", "-c", str(file), "-o", made])
             return made
 
         files = [file for file in sorted(sources().glob("*/*.cpp")) if file.parent.name not in WITHOUT]
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             made = list(threads.map(compiled, files))
         target = Path(folder, "kernels.wasm")
-        _run([*compiler, *FLAGS[:2], *LINK, *made, "-o", str(target)])
+        _run([*compiler, *TARGET, *LINK, *made, "-o", str(target)])
         return target.read_bytes()
 
 
@@ -109,6 +113,11 @@ def _run(command: list[str]) -> None:
 
 
 def build_into_package() -> None:
-    """Compile them into the package's own folder: scripts/build --wasm."""
-    with replacing(places()[0]) as file:
-        file.write(build())
+    """Have them, and none of other sources, in the package's own folder: scripts/build --wasm."""
+    kept = places()[0]
+    for older in kept.parent.glob("kernels-*.wasm"):
+        if older != kept:
+            older.unlink()
+    if not kept.is_file():
+        with replacing(kept) as file:
+            file.write(build())
