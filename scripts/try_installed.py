@@ -2,7 +2,7 @@
 
     python scripts/try_installed.py
 
-It ends with an error where there are no kernels, for browsers too, or where the network did not learn. Run on every wheel.
+It ends with an error where there are no kernels, for browsers too, or the network did not learn. Run on every wheel.
 """
 
 from __future__ import annotations
