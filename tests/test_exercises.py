@@ -80,7 +80,7 @@ def test_right_kernels_other_than_the_textbooks_are_told_what_they_miss() -> Non
     one_column, diagonal = check_edge_kernel([[1, 0], [-1, 0]]), check_edge_kernel([[1, 0], [0, -1]])
     assert one_column.passed and "7.07 times" in one_column.message and "would stand out 10" in one_column.message
     assert diagonal.passed and "vertical edges as well (+10)" in diagonal.message
-    assert "세로 경계에도" in check_edge_kernel([[1, 0], [0, -1]], lang="ko").message
+    assert "세로 에지에도" in check_edge_kernel([[1, 0], [0, -1]], lang="ko").message
 
 
 def test_both_languages_have_the_same_messages_with_the_same_numbers() -> None:

@@ -167,7 +167,7 @@ def test_what_the_doctor_said_is_on_the_page_and_a_class_called_like_a_tag_stays
     status, out, _ = command("report", run, "--lang", "ko")
     assert status == 0 and out.strip() == str(run / "report.html")
     text = (run / "report.html").read_text("utf-8")
-    assert "학습 진단" in text and "&#x27;&lt;b&gt;many&#x27;의 이미지는 32장" in text
+    assert "학습 의사의 조언" in text and "&#x27;&lt;b&gt;many&#x27;의 이미지는 32장" in text
     assert "<b>" not in text and "a &amp; few" in text
     Reader(text)
     assert "doctor" not in command("train", *words, tmp_path / "without", "--no-doctor")[2]

@@ -159,7 +159,7 @@ def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang
         slips["no channels"] = (taps * filters, (taps + 1) * filters) if channels > 1 else ()
         slips["positions"] = (right * positions, (right - filters) * positions)
     if language(lang) == "ko":
-        filling["unit"] = {"filter": "필터", "unit": "노드"}[filling["unit"]]
+        filling["unit"] = {"filter": "필터", "unit": "유닛"}[filling["unit"]]
     hint = next((say[name].format(**filling) for name, values in slips.items() if answer in values), "")
     return Verdict(False, say["wrong"].format(given=f"{int(answer):,}", hint=hint))
 

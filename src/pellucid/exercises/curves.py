@@ -61,25 +61,25 @@ enter({
     "seen.overfits": (
         "the loss of training falls to {train:.2f}, while that of the test pictures is smallest in epoch {best} "
         "({least:.2f}) and rises to {test:.2f}",
-        "학습 손실은 {train:.2f}까지 내려가지만 테스트 손실은 {best} 에포크에 {least:.2f}까지 내려간 뒤 "
+        "학습 손실은 {train:.2f}까지 내려가지만 테스트 손실은 {best}에포크에 {least:.2f}까지 내려간 뒤 "
         "{test:.2f}까지 올라갑니다",
     ),
     "seen.too fast": (
         "the loss of training rises in {rises} of {epochs} epochs, by as much as {most_up:.2f}, and ends at "
         "{train:.2f}",
-        "학습 손실이 {epochs} 에포크 가운데 {rises}번 올라가고, 많게는 {most_up:.2f}만큼 올라가며, {train:.2f}에서 "
+        "학습 손실이 {epochs}에포크 가운데 {rises}번 올라가고, 많게는 {most_up:.2f}만큼 올라가며, {train:.2f}에서 "
         "끝납니다",
     ),
     "seen.too slow": (
         "the loss of training falls smoothly, but by {change:.3f} an epoch: from {first:.2f} to {train:.2f} in "
         "{epochs} epochs",
-        "학습 손실이 매끄럽게 내려가지만 에포크마다 {change:.3f}씩뿐입니다. {epochs} 에포크 동안 {first:.2f}에서 "
+        "학습 손실이 매끄럽게 내려가지만 에포크마다 {change:.3f}씩뿐입니다. {epochs}에포크 동안 {first:.2f}에서 "
         "{train:.2f}까지만 내려갔습니다",
     ),
     "misread": ("Not yet. Look: {seen}.", "아직 아닙니다. 곡선을 보십시오. {seen}."),
     "other epoch": (
         "The cause is right. The smallest loss of the test pictures lies elsewhere: in epoch {given} it is {there}.",
-        "원인은 맞습니다. 테스트 손실이 가장 작은 곳은 다른 에포크입니다. {given} 에포크에는 {there}입니다.",
+        "원인은 맞습니다. 테스트 손실이 가장 작은 곳은 다른 에포크입니다. {given}에포크에는 {there}입니다.",
     ),
     "read": (
         "Right: {seen}. The smallest test loss is in epoch {best}.",
@@ -160,7 +160,7 @@ def check_curves(answer: Any, cause: str, *, seed: int = 0, lang: str | None = N
     ask=(
         "A network was trained for {epochs} epochs. What do the curves say, and in which epoch is the loss of the test "
         "pictures smallest?",
-        "네트워크를 {epochs} 에포크 동안 학습했습니다. 곡선에서 무엇을 알 수 있습니까? 테스트 이미지의 손실은 어느 "
+        "신경망을 {epochs}에포크 동안 학습했습니다. 곡선에서 무엇을 알 수 있습니까? 테스트 이미지의 손실은 어느 "
         "에포크에 가장 작습니까?",
     ),
 )

@@ -72,7 +72,7 @@ enter({
     ),
     "slip.percent": (
         "These are percent. The network gives shares of 1.",
-        "퍼센트로 적으셨습니다. 네트워크의 답은 1을 나눈 몫입니다.",
+        "퍼센트로 적으셨습니다. 신경망의 답은 1을 나눈 몫입니다.",
     ),
     "option.max": ("the largest", "최댓값"),
     "option.average": ("the mean", "평균"),

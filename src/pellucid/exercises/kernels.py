@@ -36,7 +36,7 @@ BRIGHTNESS, MOST_NOISE = 0.01, 0.4
 enter({
     "passed": (
         "Right. The kernel answers {edge:+.3g} at the edge, {clear:.3g} times the noise, and {flat:.3g} elsewhere.",
-        "맞습니다. 경계에서는 잡음의 {clear:.3g}배인 {edge:+.3g}, 다른 곳에서는 {flat:.3g}의 값이 나옵니다.",
+        "맞습니다. 에지에서는 잡음의 {clear:.3g}배인 {edge:+.3g}, 다른 곳에서는 {flat:.3g}의 값이 나옵니다.",
     ),
     "negative": (
         " The answer is negative: a ReLU behind this kernel would erase it, and keep that of its negative.",
@@ -44,11 +44,11 @@ enter({
     ),
     "faint": (
         " With four equal weights, [[1, 1], [-1, -1]], the edge would stand out 10 times the noise.",
-        " 다만 크기가 같은 네 가중치 [[1, 1], [-1, -1]]을 쓰면 경계가 잡음의 10배로 더 뚜렷해집니다.",
+        " 다만 크기가 같은 네 가중치 [[1, 1], [-1, -1]]을 쓰면 에지가 잡음의 10배로 더 뚜렷해집니다.",
     ),
     "both": (
         " It answers to vertical edges as well ({across:+.3g}).",
-        " 세로 경계에도 반응합니다({across:+.3g}).",
+        " 세로 에지에도 반응합니다({across:+.3g}).",
     ),
     "words": (
         "Not yet. A kernel is numbers in two rows of two, such as [[1, 0], [0, 1]]; got {given}.",
@@ -69,29 +69,29 @@ enter({
     "vertical": (
         "Not yet. The kernel answers {edge:.3g} along this edge: it compares left with right, and the change is from "
         "top to bottom.",
-        "아직 아닙니다. 이 경계에서 커널의 응답은 {edge:.3g}입니다. 왼쪽과 오른쪽을 비교하는 커널인데, 이 이미지는 "
+        "아직 아닙니다. 이 에지에서 커널의 응답은 {edge:.3g}입니다. 왼쪽과 오른쪽을 비교하는 커널인데, 이 이미지는 "
         "위에서 아래로 바뀝니다.",
     ),
     "cancels": (
         "Not yet. The weights of a row cancel each other, so the kernel answers {edge:.3g} along this edge.",
-        "아직 아닙니다. 한 줄 안의 가중치가 서로 지워져서 이 경계에서 응답이 {edge:.3g}입니다.",
+        "아직 아닙니다. 한 줄 안의 가중치가 서로 지워져서 이 에지에서 응답이 {edge:.3g}입니다.",
     ),
     "noise": (
         "Not yet. The kernel answers {edge:+.3g} at the edge, but its answers to the noise have a standard deviation "
         "of {gain:.3g}: the edge cannot be told from them.",
-        "아직 아닙니다. 경계의 응답은 {edge:+.3g}이지만 잡음에 대한 응답의 표준편차가 {gain:.3g}이어서 경계를 잡음과 "
+        "아직 아닙니다. 에지의 응답은 {edge:+.3g}이지만 잡음에 대한 응답의 표준편차가 {gain:.3g}이어서 에지를 잡음과 "
         "구별할 수 없습니다.",
     ),
     "average": (
         "Not yet. This kernel averages: it answers {flat:.3g} all over the bright half, {edge:.3g} on the edge and 0 "
         "below. To find an edge, subtract one row from the other.",
-        "아직 아닙니다. 평균을 내는 커널입니다. 밝은 쪽 전체에서 {flat:.3g}, 경계에서 {edge:.3g}, 아래쪽에서 0의 값이 "
-        "나옵니다. 경계를 찾으려면 한 줄에서 다른 줄을 빼야 합니다.",
+        "아직 아닙니다. 평균을 내는 커널입니다. 밝은 쪽 전체에서 {flat:.3g}, 에지에서 {edge:.3g}, 아래쪽에서 0의 값이 "
+        "나옵니다. 에지를 찾으려면 한 줄에서 다른 줄을 빼야 합니다.",
     ),
     "flat": (
         "Not yet. The kernel answers {flat:.3g} on an even bright surface and {edge:.3g} at the edge: the weights "
         "must sum to 0, and they sum to {total:.3g}.",
-        "아직 아닙니다. 고르게 밝은 면에서 {flat:.3g}, 경계에서 {edge:.3g}의 값이 나옵니다. 가중치의 합이 0이어야 "
+        "아직 아닙니다. 고르게 밝은 면에서 {flat:.3g}, 에지에서 {edge:.3g}의 값이 나옵니다. 가중치의 합이 0이어야 "
         "하는데 지금은 {total:.3g}입니다.",
     ),
     "kernel of 3": (
@@ -292,11 +292,11 @@ def _response(picture: Array, weights: Array, padding: Pads = NO_PADS) -> Array:
 @exercise(
     "edge-kernel",
     part="kernels",
-    title=("A kernel that finds an edge", "경계를 찾는 커널"),
+    title=("A kernel that finds an edge", "에지를 찾는 커널"),
     ask=(
         "The picture is bright above and dark below, with noise. Give a 2x2 kernel whose map shows the edge, and "
         "little else.",
-        "위는 밝고 아래는 어두우며 잡음이 섞인 이미지입니다. 경계만 뚜렷이 드러나는 2x2 커널을 정하십시오.",
+        "위는 밝고 아래는 어두우며 잡음이 섞인 이미지입니다. 에지만 뚜렷이 드러나는 2x2 커널을 정하십시오.",
     ),
 )
 def _edge_kernel(rng: np.random.Generator) -> Task:

@@ -42,7 +42,7 @@ enter({
     ),
     "slip.wrong sign": (
         "The sign is the wrong way round: the difference is what the unit gives, less the target.",
-        "부호가 반대입니다. 노드의 출력에서 목푯값을 뺍니다.",
+        "부호가 반대입니다. 유닛의 출력에서 목푯값을 뺍니다.",
     ),
     "slip.no inputs": (
         "This is the gradient before the weights. Each weight's is that times its own input.",
@@ -206,7 +206,7 @@ def _loss_gradient(rng: np.random.Generator) -> Task:
     ask=(
         "A unit gives y = ReLU(x1 w1 + x2 w2 + x3 w3), with no bias. The loss is (y - {target})^2. What is its "
         "gradient of each weight?",
-        "노드의 출력은 y = ReLU(x1 w1 + x2 w2 + x3 w3)이고 편향은 없습니다. 손실은 (y - {target})^2입니다. 가중치마다 "
+        "유닛의 출력은 y = ReLU(x1 w1 + x2 w2 + x3 w3)이고 편향은 없습니다. 손실은 (y - {target})^2입니다. 가중치마다 "
         "손실의 기울기는 얼마입니까?",
     ),
 )

@@ -40,7 +40,7 @@ INPUT, CLASSES, EPOCHS = (8, 8, 1), 10, 8
 enter({
     "field.kernel size": ("kernel of the first convolution", "첫 합성곱의 커널 크기"),
     "field.padding": ("padding of both convolutions", "두 합성곱의 패딩"),
-    "field.units": ("units of the last layer", "마지막 계층의 노드 수"),
+    "field.units": ("units of the last layer", "마지막 계층의 유닛 수"),
     "field.activation": ("activation of the last layer", "마지막 계층의 활성화 함수"),
     "option.linear": ("none", "없음"),
     "not offered": (
@@ -49,7 +49,7 @@ enter({
     ),
     "not built": (
         "Not yet. The network cannot be built: {error}.",
-        "아직 아닙니다. 네트워크를 만들 수 없습니다: {error}.",
+        "아직 아닙니다. 신경망을 만들 수 없습니다: {error}.",
     ),
     "too few units": (
         "Not yet. The last layer gives {units}, but there are {classes} classes: each needs a number of its own.",
@@ -71,7 +71,7 @@ enter({
     "repaired": (
         "Right. The shapes are {shapes}; trained for {epochs} epochs on 1,437 digits, it reads {accuracy} of 360 "
         "others.",
-        "맞습니다. 형상은 {shapes}입니다. 숫자 1,437개로 {epochs} 에포크 동안 학습하면 다른 360개 가운데 {accuracy}를 "
+        "맞습니다. 형상은 {shapes}입니다. 숫자 1,437개로 {epochs}에포크 동안 학습하면 다른 360개 가운데 {accuracy}를 "
         "맞힙니다.",
     ),
     "as logits": (
@@ -143,11 +143,11 @@ def _accuracy(*choice: str) -> float:
 @exercise(
     "network",
     part="networks",
-    title=("A network to repair", "고쳐야 할 네트워크"),
+    title=("A network to repair", "고쳐야 할 신경망"),
     ask=(
         "This network is to read the digits: pictures of {height} x {width}, {classes} classes, one digit each. It "
         "cannot. Change what has to be changed.",
-        "숫자를 읽으려는 네트워크입니다. 이미지는 {height} x {width}, 클래스는 {classes}개이고 이미지마다 숫자가 하나 "
+        "숫자를 읽으려는 신경망입니다. 이미지는 {height} x {width}, 클래스는 {classes}개이고 이미지마다 숫자가 하나 "
         "있습니다. 이대로는 읽지 못합니다. 필요한 곳을 고치십시오.",
     ),
 )

@@ -28,7 +28,7 @@ enter({
     "part.sizes": ("Sizes", "크기"),
     "part.forward": ("Forward", "순전파"),
     "part.backward": ("Backward", "역전파"),
-    "part.networks": ("Networks", "네트워크"),
+    "part.networks": ("Networks", "신경망"),
 })  # fmt: skip
 
 Text = Mapping[str, str]

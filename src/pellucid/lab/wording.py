@@ -6,21 +6,21 @@ import re
 from functools import cache
 
 KOREAN = {
-    "this address is for looking; the other one steers": "이 주소는 보기 전용입니다. 조종은 다른 주소에서 합니다",
+    "this address is for looking; the other one steers": "이 주소는 보기 전용입니다. 조종은 다른 주소에서 하십시오",
     "{view}: this address is for looking; the other one steers": (
-        "이 주소는 보기 전용입니다. 조종은 다른 주소에서 합니다"
+        "이 주소는 보기 전용입니다. 조종은 다른 주소에서 하십시오"
     ),
     "too many commands at once; wait a moment": "명령이 한꺼번에 너무 많습니다. 잠시 기다리십시오",
     "a message may have {most} characters, got {count}": "한 번에 보낼 수 있는 글자는 {most}자인데 {count}자입니다",
     "the loss became {loss} at step {step} (epoch {epoch}, batch {batch}), learning rate {rate}; the "
     "parameters before that step are kept. {remedy}": (
         "스텝 {step}에서 손실이 {loss}이(가) 되었습니다(에포크 {epoch}, 배치 {batch}, 학습률 {rate}). 그 스텝 "
-        "전의 매개변수로 되돌렸습니다. 학습률을 낮추거나 기울기를 제한하고(clipnorm=1), 이미지에 NaN이 없는지 "
+        "전의 매개변수로 되돌렸습니다. 학습률을 낮추거나 기울기를 클리핑하고(clipnorm=1), 이미지에 NaN이 없는지 "
         "확인하십시오"
     ),
     "the weights became NaN or infinite in epoch {epoch} (by an epsilon of 0, too). {remedy}": (
         "에포크 {epoch}에서 가중치가 NaN이나 무한대가 되었습니다. 학습률을 낮추거나 기울기를 "
-        "제한하고(clipnorm=1), 이미지에 NaN이 없는지 확인하십시오"
+        "클리핑하고(clipnorm=1), 이미지에 NaN이 없는지 확인하십시오"
     ),
     "{folder}: process {owner} is training here; wait until it ends, stop it, or train in another folder": (
         "{folder}: 프로세스 {owner}이(가) 여기에서 학습하고 있습니다. 끝나기를 기다리거나 멈추거나, 다른 폴더를 "
@@ -52,11 +52,11 @@ KOREAN = {
         "{what}: {least} 이상의 정수여야 하는데 {value}입니다"
     ),
     "{what} must be a number {bound}, got {value}": "{what}: 범위에 맞는 수여야 하는데 {value}입니다",
-    "{what}: these arguments do not make it: {why}": "{what}: 인자가 맞지 않습니다({why})",
+    "{what}: these arguments do not make it: {why}": "{what}: 인수가 맞지 않습니다({why})",
     "{model} has a layer {name} already; give this one another name": (
         "계층 {name}이(가) 이미 있습니다. 다른 이름을 쓰십시오"
     ),
-    "a network needs a layer": "네트워크에는 계층이 있어야 합니다",
+    "a network needs a layer": "신경망에는 계층이 있어야 합니다",
     "a network can be edited up to {most} layers, got {count}": "계층은 {most}개까지 편집할 수 있는데 {count}개입니다",
     "{place} gives {size}, and what is learned here needs {wanted}, one number a class; change its units or filters": (
         "{place}: 출력이 {size}인데, 이 데이터에는 클래스마다 하나씩 {wanted}이(가) 필요합니다. 유닛이나 필터 "
@@ -79,34 +79,34 @@ KOREAN = {
         "이미지 {number}은(는) 더 이상 남아 있지 않습니다. 다시 그리거나 고르십시오"
     ),
     "pictures of one's own have 1 or 3 channels, this network takes {shape}": (
-        "직접 만든 이미지는 채널이 1개나 3개인데, 이 네트워크의 입력은 {shape}입니다"
+        "직접 만든 이미지는 채널이 1개나 3개인데, 이 신경망의 입력은 {shape}입니다"
     ),
     "this picture's {width} x {height} pixels are more than the {most} million that can be sent; make it smaller": (
-        "이 이미지는 {width} x {height}픽셀입니다. {most}백만 픽셀까지 보낼 수 있으니 줄이십시오"
+        "이 이미지는 {width} x {height}픽셀입니다. {most}백만 픽셀까지 보낼 수 있으니 크기를 줄이십시오"
     ),
     "{picture}: cannot be decoded ({reason})": "이미지를 읽을 수 없습니다({reason})",
     "a picture file may have {most} MB; make it smaller": "이미지 파일은 {most} MB까지 보낼 수 있습니다. 줄이십시오",
     "too many pictures are sent at once; try again": ("이미지를 한꺼번에 너무 많이 보내고 있습니다. 다시 시도하십시오"),
     "the picture did not arrive within {seconds} seconds": "{seconds}초 안에 이미지가 도착하지 않았습니다",
     "the score of this class does not change with any pixel, so there is no step to take": (
-        "어떤 픽셀을 바꾸어도 이 클래스의 점수가 변하지 않아 나아갈 단계가 없습니다"
+        "어떤 픽셀을 바꾸어도 이 클래스의 점수가 변하지 않아 더 바꿀 수 없습니다"
     ),
     "the features are not finite, so they have no place; the training diverged": (
         "특징이 유한한 수가 아니어서 놓을 자리가 없습니다. 학습이 발산했습니다"
     ),
     "{model} has no convolution with maps to draw; use the gradient or occlusion": (
-        "이 네트워크에는 맵을 그릴 합성곱이 없습니다. 점수의 기울기를 보거나 일부를 가려 보십시오"
+        "이 신경망에는 맵을 그릴 합성곱이 없습니다. 점수의 기울기를 보거나 일부를 가려 보십시오"
     ),
     "{model} takes {macs} multiply-accumulates for a picture, too many to cover it place by place while it trains; use "
     "Grad-CAM": (
-        "이 네트워크는 이미지 한 장에 곱셈-누산 {macs}번이 들어, 학습하는 동안 자리마다 가려 볼 수 없습니다. "
+        "이 신경망은 이미지 한 장에 곱셈-누산 {macs}번이 들어, 학습하는 동안 자리마다 가려 볼 수 없습니다. "
         "Grad-CAM을 쓰십시오"
     ),
     "{view}: {model} gives a class for each pixel, so none for a picture": (
-        "이 네트워크는 픽셀마다 클래스를 답하므로 이미지 하나의 클래스는 없습니다"
+        "이 신경망은 픽셀마다 클래스를 답하므로 이미지 하나의 클래스는 없습니다"
     ),
     "{model} gives {shape} a picture, no row of scores, so no classes": (
-        "이 네트워크는 이미지마다 점수 한 줄을 답하지 않으므로 클래스가 없습니다"
+        "이 신경망은 이미지마다 점수 한 줄을 답하지 않으므로 클래스가 없습니다"
     ),
 }
 """Korean by the English sentence, with the same places in both; not all places need to be said."""

@@ -9,25 +9,25 @@ from pellucid._language import LANGUAGES, language
 _SENTENCES: dict[str, tuple[str, str]] = {
     "lead": (
         "{accuracy} of {count:,} test pictures right; epochs of training: {epochs}, in {time} ({machine}).",
-        "테스트 이미지 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
+        "테스트 이미지 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs}에포크를 {time} 동안 학습했습니다({machine}).",
     ),
     "lead of masks": (
         "Mean IoU {iou}, {accuracy} of the pixels of {count:,} test pictures right; epochs of training: {epochs}, in "
         "{time} ({machine}).",
         "평균 IoU {iou}, 테스트 이미지 {count:,}장의 픽셀 중 {accuracy}를 맞혔습니다. "
-        "{epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
+        "{epochs}에포크를 {time} 동안 학습했습니다({machine}).",
     ),
     "lead of labels": (
         "All labels right of {exact} of {count:,} test pictures, {accuracy} of the labels; epochs of training: "
         "{epochs}, in {time} ({machine}).",
         "테스트 이미지 {count:,}장 중 {exact}에서 레이블을 모두 맞혔고, 레이블 하나하나는 {accuracy}를 맞혔습니다. "
-        "{epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
+        "{epochs}에포크를 {time} 동안 학습했습니다({machine}).",
     ),
     "f1": ("F1", "F1"),
     "labels judged": (
         "A label counts as given where it is more probable than not. Precision: of the pictures that are given it, "
         "those that have it. Recall: of those that have it, those that are given it. F1 is their harmonic mean.",
-        "확률이 절반을 넘는 레이블을 붙인 것으로 셉니다. 정밀도는 그 레이블이 붙은 이미지 중 실제로 그런 것의 "
+        "확률이 절반을 넘으면 그 레이블을 붙인 것으로 셉니다. 정밀도는 그 레이블이 붙은 이미지 중 실제로 그런 것의 "
         "비율이고, 재현율은 실제로 그런 이미지 중 그 레이블이 붙은 것의 비율입니다. F1은 둘의 조화 평균입니다.",
     ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
@@ -56,16 +56,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "output": ("output", "출력"),
     "kernel": ("kernel", "커널"),
     "parameters": ("parameters", "매개변수"),
-    "macs": ("multiply-adds", "곱셈-덧셈"),
+    "macs": ("multiply-adds", "곱셈-누산"),
     "field": ("sees", "수용 영역"),
     "total": (
         "{parameters:,} parameters, {macs:,} multiply-adds a picture.",
-        "매개변수 {parameters:,}개, 이미지 한 장에 곱셈-덧셈 {macs:,}번.",
+        "매개변수 {parameters:,}개, 이미지 한 장에 곱셈-누산 {macs:,}번.",
     ),
     "training": ("Training", "학습 과정"),
     "curves": (
         "Loss and accuracy after each epoch: training solid, {held} dashed. The epoch kept is {best}.",
-        "에포크마다의 손실과 정확도입니다. 실선은 학습, 점선은 {held}. {best}번째 에포크를 남겼습니다.",
+        "에포크마다의 손실과 정확도입니다. 실선은 학습, 점선은 {held}입니다. {best}번째 에포크를 남겼습니다.",
     ),
     "setting": ("setting", "설정"),
     "value": ("value", "값"),
@@ -81,12 +81,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "from epoch": ("from epoch {epoch} on", "{epoch}번째 에포크부터"),
     "stages": (
         "Held-out accuracy at best: {head} with the new head alone, {tuned} fine-tuned.",
-        "따로 떼어 둔 이미지의 최고 정확도는 새 헤드만 학습했을 때 {head}, 미세 조정한 뒤 {tuned}입니다.",
+        "따로 둔 이미지의 최고 정확도는 새 헤드만 학습했을 때 {head}, 미세 조정한 뒤 {tuned}입니다.",
     ),
     "speed": ("pictures a second, median epoch", "초당 이미지 수, 에포크 중앙값"),
     "epoch time": ("an epoch, median", "에포크 하나, 중앙값"),
     "after epoch": ("after epoch", "에포크 뒤"),
-    "doctor": ("what the training doctor said", "학습 진단"),
+    "doctor": ("what the training doctor said", "학습 의사의 조언"),
     "judgement": ("How well", "성적"),
     "precision": ("precision", "정밀도"),
     "recall": ("recall", "재현율"),
@@ -116,7 +116,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "flattered": (
         "The epoch kept was chosen on these same pictures, so its result flatters a little; the last epoch was not "
         "chosen: {last}.",
-        "남긴 에포크를 바로 이 이미지들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
+        "남긴 에포크를 바로 이 이미지들로 골랐으므로 실제보다 조금 좋게 나온 성적입니다. 고르지 않은 마지막 에포크의 성적은 {last}입니다.",
     ),
     "mistakes": ("Mistakes", "오답"),
     "surest mistakes": (

@@ -200,7 +200,7 @@ WORDS = {
     ", the worst of {count:,}": ", {count:,}장 중 가장 나쁜 것",
     "{count} pictures: {file}": "이미지 {count}장: {file}",
     "{run}: gives one answer a picture, no class for each pixel; see pellucid show mistakes": (
-        "{run}: 픽셀마다가 아니라 이미지마다 답하는 신경망입니다. pellucid show mistakes를 보세요"
+        "{run}: 픽셀마다가 아니라 이미지마다 답하는 신경망입니다. pellucid show mistakes를 쓰십시오"
     ),
 }
 """Korean by English."""

@@ -48,7 +48,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "targets-out-of-reach": (
         "targets go from {low} to {high}, but the network ends in {kind}, which gives {gives}: leave the last "
         "activation out, or bring the targets into that range",
-        "목푯값은 {low}에서 {high}까지인데 신경망의 끝은 {kind}라서 낼 수 있는 값이 다릅니다({gives}): 마지막 활성화를 "
+        "목푯값은 {low}에서 {high}까지인데 신경망의 끝은 {kind}라서 낼 수 있는 값이 다릅니다({gives}): 마지막 활성화 함수를 "
         "빼거나 목푯값을 그 범위로 맞추십시오",
     ),
     "labels.constant": (
@@ -88,7 +88,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "scores-squashed": (
         "'{layer}' ends in {kind}, but the loss takes its output for scores before {joint}: make the last activation "
         "{joint}, or leave it out",
-        "'{layer}'의 끝은 {kind}인데 손실 함수는 그 출력을 {joint} 앞의 점수로 읽습니다: 마지막 활성화를 {joint}로 "
+        "'{layer}'의 끝은 {kind}인데 손실 함수는 그 출력을 {joint} 앞의 점수로 읽습니다: 마지막 활성화 함수를 {joint}로 "
         "바꾸거나 빼십시오",
     ),
     "scores-squashed.twice": (
@@ -135,7 +135,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{again} of {count} pictures reach '{layer}' with numbers so far beyond their others that they are computed "
         "twice, the second time exactly: clip or scale them (a logarithm, batch norm), or train with "
         "exact_convolution=True (--exact-convolution)",
-        "이미지 {count}장 가운데 {again}장이 '{layer}'에 들어갈 때 다른 값보다 훨씬 큰 값을 지녀 두 번"
+        "이미지 {count}장 가운데 {again}장이 '{layer}'에 들어갈 때 다른 값보다 훨씬 큰 값이 있어 두 번"
         "(두 번째는 정확하게) 계산합니다: 값을 자르거나 줄이거나(로그, 배치 정규화), "
         "exact_convolution=True(--exact-convolution)로 학습하십시오",
     ),
@@ -152,7 +152,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the loss left all bounds soon after step {steps}: learning rate {rate} is too large; try {less}, or clip "
         "gradients (clipnorm=1)",
         "{steps}스텝 무렵 손실이 한없이 커졌습니다: 학습률({rate})이 너무 큽니다. {less} 정도로 하거나 기울기를 "
-        "자르십시오(clipnorm=1)",
+        "클리핑하십시오(clipnorm=1)",
     ),
     "weights-large": (
         "the first loss is {first}, and answering all classes alike has {alike}: the weights begin much too large for "
@@ -164,7 +164,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: gradients are clipped "
         "to next to nothing ({clip}); clip at 1, or not at all",
         "{steps}스텝 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 기울기를 거의 0으로 "
-        "자릅니다({clip}). 1에서 자르거나 자르지 마십시오",
+        "클리핑합니다({clip}). 1에서 클리핑하거나 클리핑하지 마십시오",
     ),
     "learning-rate-low": (
         "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: learning rate {rate} "
@@ -175,21 +175,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "stuck": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}: see that labels belong "
         "to their pictures, then try a learning rate ten times smaller, or larger",
-        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 레이블이 제 이미지의 것인지 "
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 레이블이 이미지와 맞는지 "
         "확인하고, 학습률을 열 배 작게 또는 크게 해 보십시오",
     ),
     "stuck.sigmoid": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}: sigmoids start slowly, "
         "so use Adam, a larger learning rate, or relu; and see that labels belong to their pictures",
         "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 시그모이드는 출발이 느리니 "
-        "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 제 이미지의 것인지도 확인하십시오",
+        "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 이미지와 맞는지도 확인하십시오",
     ),
     "stuck.penalty": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while a kernel has "
         "only {share} of the length it began with: the weight penalty (kernel_regularizer, weight_decay) is too "
         "strong; try a hundredth",
         "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 크기가 처음의 {share}로 줄어든 "
-        "커널이 있습니다: 가중치 벌점(kernel_regularizer, weight_decay)이 너무 셉니다. "
+        "커널이 있습니다: 가중치 규제(kernel_regularizer, weight_decay)가 너무 셉니다. "
         "100분의 1로 해 보십시오",
     ),
     "stuck.slow": (
@@ -198,7 +198,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "labels belong to their pictures",
         "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 어떤 커널도 {moved} 넘게 "
         "움직이지 않았습니다: 먼저 학습률을 {rate}의 열 배로 해 보고, 그래도 그대로면 "
-        "레이블이 제 이미지의 것인지 확인하십시오",
+        "레이블이 이미지와 맞는지 확인하십시오",
     ),
     "stuck.vanishing": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while the first kernel "
@@ -235,8 +235,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "pictures and labels are made like the training ones, and that labels belong to their pictures; if so, there "
         "are too few pictures",
         "따로 둔 이미지의 손실이 모든 이미지에 같은 답을 할 때의 {chance}보다 낮았던 적이 없는데(최저 {best}, 지금 "
-        "{now}) 학습 손실은 {loss}까지 내려갔습니다: 배운 것이 그쪽에는 맞지 않습니다. 따로 둔 이미지와 레이블을 "
-        "학습용과 똑같이 만들었는지, 레이블이 제 이미지의 것인지 확인하십시오. 맞다면 이미지가 너무 적습니다",
+        "{now}) 학습 손실은 {loss}까지 내려갔습니다: 배운 것이 거기에는 맞지 않습니다. 따로 둔 이미지와 레이블을 "
+        "학습용과 똑같이 만들었는지, 레이블이 이미지와 맞는지 확인하십시오. 맞다면 이미지가 너무 적습니다",
     ),
     "overfitting": (
         "the held-out loss was best in epoch {epoch} ({best}) and is now {now}, while the training loss fell to "

@@ -121,7 +121,7 @@ A run's network in the terminal:
 
 WORDS = {
     "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture": (
-        "{name}: 매개변수 {parameters:,}개, 이미지 한 장에 곱셈-덧셈 {macs}번"
+        "{name}: 매개변수 {parameters:,}개, 이미지 한 장에 곱셈-누산 {macs}번"
     ),
     "convolution, with what follows it": "합성곱과 그에 딸린 계층",
     "several layers; batch norm and activations are not written": "여러 계층, 배치 정규화와 활성화는 적지 않음",
@@ -143,7 +143,7 @@ WORDS = {
     "{count:,} biases": "편향 {count:,}개",
     "Lines to a convolution: the same style is the same weight.": "합성곱으로 가는 선: 같은 모양은 같은 가중치입니다.",
     "Filled units: those whose windows are drawn strong; the others' are faint.": (
-        "채운 유닛: 윈도우를 진하게 그린 유닛이며, 나머지는 흐리게 그렸습니다."
+        "채운 유닛: 창을 진하게 그린 유닛이며, 나머지는 흐리게 그렸습니다."
     ),
     "flatten to {count:,}": "펼쳐서 {count:,}",
     "to {names}": "{names}에",

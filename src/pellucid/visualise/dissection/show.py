@@ -133,7 +133,7 @@ WORDS = {
     "mean": "평균",
     "variance": "분산",
     "step {step} of {optimizer}": "{optimizer}의 {step}번째 갱신",
-    "penalty": "벌점",
+    "penalty": "규제",
     "clipping": "클리핑",
     "weight decay": "가중치 감쇠",
     "corrected rate": "보정한 학습률",

@@ -35,7 +35,7 @@ KOREAN: dict[str, str] = {
         "{run}: 이미지마다 레이블을 여러 개 답하므로 {picture}에 보여 줄 것이 없습니다. pellucid evaluate를 쓰십시오"
     ),
     "{run}: gives a class for each pixel, so {picture} has nothing to show; see pellucid show masks": (
-        "{run}: 픽셀마다 클래스를 답하는 신경망이라 {picture} 그림은 뜻이 없습니다. pellucid show masks를 보세요"
+        "{run}: 픽셀마다 클래스를 답하는 신경망이라 {picture} 그림은 뜻이 없습니다. pellucid show masks를 쓰십시오"
     ),
     "{shown} of {count} layers; --layer draws any": "계층 {count}개 중 {shown}개, 나머지는 --layer로 그립니다",
     "test picture {index} of {data}, {answer!r}": "{data}의 테스트 이미지 {index}, {answer!r}",
@@ -56,7 +56,7 @@ LAYER_WORDS = {
     "upsample": "업샘플링",
     "bilinear": "양선형",
     "crop": "잘라내기",
-    "reshape": "모양 변경",
+    "reshape": "형상 변경",
     "permute": "축 교환",
     "spatial dropout": "공간 드롭아웃",
     "noise": "잡음",
