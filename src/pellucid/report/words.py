@@ -116,7 +116,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "flattered": (
         "The epoch kept was chosen on these same pictures, so its result flatters a little; the last epoch was not "
         "chosen: {last}.",
-        "남긴 에포크를 바로 이 이미지들로 골랐으므로 실제보다 조금 좋게 나온 성적입니다. 고르지 않은 마지막 에포크의 성적은 {last}입니다.",
+        "남긴 에포크를 바로 이 이미지들로 골랐으므로 실제보다 조금 좋게 나온 성적입니다. "
+        "고르지 않은 마지막 에포크의 성적은 {last}입니다.",
     ),
     "mistakes": ("Mistakes", "오답"),
     "surest mistakes": (

@@ -48,8 +48,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "targets-out-of-reach": (
         "targets go from {low} to {high}, but the network ends in {kind}, which gives {gives}: leave the last "
         "activation out, or bring the targets into that range",
-        "목푯값은 {low}에서 {high}까지인데 신경망의 끝은 {kind}라서 낼 수 있는 값이 다릅니다({gives}): 마지막 활성화 함수를 "
-        "빼거나 목푯값을 그 범위로 맞추십시오",
+        "목푯값은 {low}에서 {high}까지인데 신경망의 끝은 {kind}라서 낼 수 있는 값이 다릅니다({gives}): 마지막 "
+        "활성화 함수를 빼거나 목푯값을 그 범위로 맞추십시오",
     ),
     "labels.constant": (
         "all {count} labels are {label}: there is nothing to tell apart; check how the labels are read",
@@ -88,8 +88,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "scores-squashed": (
         "'{layer}' ends in {kind}, but the loss takes its output for scores before {joint}: make the last activation "
         "{joint}, or leave it out",
-        "'{layer}'의 끝은 {kind}인데 손실 함수는 그 출력을 {joint} 앞의 점수로 읽습니다: 마지막 활성화 함수를 {joint}로 "
-        "바꾸거나 빼십시오",
+        "'{layer}'의 끝은 {kind}인데 손실 함수는 그 출력을 {joint} 앞의 점수로 읽습니다: 마지막 활성화 함수를 "
+        "{joint}로 바꾸거나 빼십시오",
     ),
     "scores-squashed.twice": (
         "{kind} is applied twice, by '{layer}' and once more behind it: leave it out of '{layer}'",
