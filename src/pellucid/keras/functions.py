@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError
-from pellucid.keras import activations
+from pellucid.keras import activations, losses
 from pellucid.keras import tensorflow as tf
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, max_pool2d
 from pellucid.keras.tensorflow.math import l2_normalize
+from pellucid.keras.tensorflow.naming import also
 
 
 def _of(function: Any) -> Callable[..., Any]:
@@ -70,6 +71,11 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 def gelu(x: Any, approximate: bool = True) -> Any:
     """As `activations.gelu`, by its approximation where nothing is said."""
     return activations.gelu(x, approximate)
+
+
+categorical_crossentropy, sparse_categorical_crossentropy = map(
+    also(y_true="target", y_pred="output"), (losses.categorical_crossentropy, losses.sparse_categorical_crossentropy)
+)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:

@@ -3,7 +3,6 @@
 import sys as _sys
 
 from pellucid.keras import image_ops as _image_ops
-from pellucid.keras import losses as _losses
 from pellucid.keras import tensorflow as _tf
 from pellucid.keras.activations import elu as elu
 from pellucid.keras.activations import hard_sigmoid as hard_sigmoid
@@ -31,6 +30,7 @@ from pellucid.keras.functions import average as average
 from pellucid.keras.functions import average_pool as average_pool
 from pellucid.keras.functions import binary_crossentropy as binary_crossentropy
 from pellucid.keras.functions import bincount as bincount
+from pellucid.keras.functions import categorical_crossentropy as categorical_crossentropy
 from pellucid.keras.functions import clip as clip
 from pellucid.keras.functions import concatenate as concatenate
 from pellucid.keras.functions import cond as cond
@@ -78,6 +78,7 @@ from pellucid.keras.functions import shape as shape
 from pellucid.keras.functions import size as size
 from pellucid.keras.functions import slice as slice
 from pellucid.keras.functions import slice_update as slice_update
+from pellucid.keras.functions import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from pellucid.keras.functions import split as split
 from pellucid.keras.functions import swapaxes as swapaxes
 from pellucid.keras.functions import take as take
@@ -88,19 +89,36 @@ from pellucid.keras.functions import trunc as trunc
 from pellucid.keras.functions import vdot as vdot
 from pellucid.keras.functions import vstack as vstack
 from pellucid.keras.functions import zeros as zeros
+from pellucid.keras.tensorflow import argsort as argsort
+from pellucid.keras.tensorflow import broadcast_to as broadcast_to
 from pellucid.keras.tensorflow import cast as cast
+from pellucid.keras.tensorflow import convert_to_tensor as convert_to_tensor
 from pellucid.keras.tensorflow import expand_dims as expand_dims
+from pellucid.keras.tensorflow import eye as eye
 from pellucid.keras.tensorflow import is_tensor as is_tensor
 from pellucid.keras.tensorflow import math as _math
 from pellucid.keras.tensorflow import meshgrid as meshgrid
+from pellucid.keras.tensorflow import ones_like as ones_like
+from pellucid.keras.tensorflow import repeat as repeat
+from pellucid.keras.tensorflow import reshape as reshape
+from pellucid.keras.tensorflow import roll as roll
+from pellucid.keras.tensorflow import sort as sort
 from pellucid.keras.tensorflow import squeeze as squeeze
+from pellucid.keras.tensorflow import stack as stack
+from pellucid.keras.tensorflow import tile as tile
+from pellucid.keras.tensorflow import transpose as transpose
+from pellucid.keras.tensorflow import unstack as unstack
+from pellucid.keras.tensorflow import where as where
+from pellucid.keras.tensorflow import zeros_like as zeros_like
 from pellucid.keras.tensorflow.linalg import trace as trace
 from pellucid.keras.tensorflow.math import abs as abs
+from pellucid.keras.tensorflow.math import add as add
 from pellucid.keras.tensorflow.math import ceil as ceil
 from pellucid.keras.tensorflow.math import cos as cos
 from pellucid.keras.tensorflow.math import cosh as cosh
 from pellucid.keras.tensorflow.math import divide as divide
 from pellucid.keras.tensorflow.math import divide_no_nan as divide_no_nan
+from pellucid.keras.tensorflow.math import einsum as einsum
 from pellucid.keras.tensorflow.math import equal as equal
 from pellucid.keras.tensorflow.math import exp as exp
 from pellucid.keras.tensorflow.math import expm1 as expm1
@@ -114,10 +132,13 @@ from pellucid.keras.tensorflow.math import log1p as log1p
 from pellucid.keras.tensorflow.math import logical_and as logical_and
 from pellucid.keras.tensorflow.math import logical_not as logical_not
 from pellucid.keras.tensorflow.math import logical_or as logical_or
+from pellucid.keras.tensorflow.math import matmul as matmul
 from pellucid.keras.tensorflow.math import maximum as maximum
 from pellucid.keras.tensorflow.math import minimum as minimum
 from pellucid.keras.tensorflow.math import mod as mod
+from pellucid.keras.tensorflow.math import multiply as multiply
 from pellucid.keras.tensorflow.math import negative as negative
+from pellucid.keras.tensorflow.math import norm as norm
 from pellucid.keras.tensorflow.math import not_equal as not_equal
 from pellucid.keras.tensorflow.math import reciprocal as reciprocal
 from pellucid.keras.tensorflow.math import round as round
@@ -127,37 +148,11 @@ from pellucid.keras.tensorflow.math import sin as sin
 from pellucid.keras.tensorflow.math import sinh as sinh
 from pellucid.keras.tensorflow.math import sqrt as sqrt
 from pellucid.keras.tensorflow.math import square as square
+from pellucid.keras.tensorflow.math import stop_gradient as stop_gradient
+from pellucid.keras.tensorflow.math import subtract as subtract
 from pellucid.keras.tensorflow.math import tan as tan
-from pellucid.keras.tensorflow.naming import also as _also
-
-# What has other names for arguments in TensorFlow
-
-add = _also(x="x1", y="x2")(_math.add)
-argsort = _also(values="x")(_tf.argsort)
-broadcast_to = _also(input="x")(_tf.broadcast_to)
-categorical_crossentropy = _also(y_true="target", y_pred="output")(_losses.categorical_crossentropy)
-convert_to_tensor = _also(value="x")(_tf.convert_to_tensor)
-einsum = _also(equation="subscripts")(_math.einsum)
-eye = _also(num_rows="N", num_columns="M")(_tf.eye)
-matmul = _also(a="x1", b="x2")(_math.matmul)
-multiply = _also(x="x1", y="x2")(_math.multiply)
-norm = _also(tensor_="x")(_math.norm)
-ones_like = _also(input="x")(_tf.ones_like)
-repeat = _also(input="x")(_tf.repeat)
-reshape = _also(shape="newshape")(_tf.reshape)
-roll = _also(input="x")(_tf.roll)
-sort = _also(values="x")(_tf.sort)
-sparse_categorical_crossentropy = _also(y_true="target", y_pred="output")(_losses.sparse_categorical_crossentropy)
-stack = _also(values="x")(_tf.stack)
-stop_gradient = _also(x="variable")(_math.stop_gradient)
-subtract = _also(x="x1", y="x2")(_math.subtract)
-tensordot = _also(a="x1", b="x2")(_math.tensordot)
-tile = _also(input="x", multiples="repeats")(_tf.tile)
-top_k = _also(input="x")(_math.top_k)
-transpose = _also(perm="axes")(_tf.transpose)
-unstack = _also(value="x")(_tf.unstack)
-where = _also(x="x1", y="x2")(_tf.where)
-zeros_like = _also(input="x")(_tf.zeros_like)
+from pellucid.keras.tensorflow.math import tensordot as tensordot
+from pellucid.keras.tensorflow.math import top_k as top_k
 
 # What TensorFlow calls otherwise
 

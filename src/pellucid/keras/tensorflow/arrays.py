@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@also(value="x")
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
     """The numbers as an array."""
     if is_symbolic(value) or (isinstance(value, Tensor) and shape is None and dtype in (None, value.dtype)):
@@ -57,12 +58,13 @@ def concat(values: Sequence[Any], axis: int, name: Any = None) -> Any:
     return Concatenate(axis)(list(values)) if every else tensor(np.concatenate(list(map(tensor, values)), axis))
 
 
+@also(values="x")
 def stack(values: Sequence[Any], axis: int = 0, name: Any = None) -> Any:
     """Arrays along a new axis."""
     return tensor(np.stack(list(map(tensor, values)), axis))
 
 
-@also(x="tensor")
+@also(x="tensor", shape="newshape")
 def reshape(x: Any, shape: Any, name: Any = None) -> Any:
     """The same numbers under another shape; the first axis of a network's values is the batch."""
     sizes = [int(size) for size in np.atleast_1d(shape)] if not is_symbolic(x) else list(shape)[1:]
@@ -83,7 +85,7 @@ def squeeze(x: Any, axis: Any = None, name: Any = None) -> Any:
     return tensor(np.squeeze(tensor(x), axis))
 
 
-@also(x="a")
+@also(x="a", perm="axes")
 def transpose(x: Any, perm: Any = None, name: Any = None) -> Any:
     """The array with its axes in another order."""
     return tensor(np.transpose(tensor(x), perm))
@@ -94,6 +96,7 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = 
     return tensor(np.clip(numbers(t, "clip_by_value"), clip_value_min, clip_value_max))
 
 
+@also(x="x1", y="x2")
 def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any:
     """x where the condition is true, else y; without these, the places where it is."""
     return tensor(np.argwhere(condition) if x is None else np.where(tensor(condition), tensor(x), tensor(y)))
@@ -104,11 +107,13 @@ def identity(input: Any, name: Any = None) -> Any:
     return input if is_symbolic(input) else tensor(np.copy(tensor(input)))
 
 
+@also(input="x")
 def zeros_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """An array of zeros of the same shape."""
     return tensor(np.zeros_like(tensor(input), dtype))
 
 
+@also(input="x")
 def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """An array of ones of the same shape."""
     return tensor(np.ones_like(tensor(input), dtype))
@@ -135,11 +140,13 @@ def unique(x: Any, **more: Any) -> Any:
     return tensor(array[first[order]]), tensor(np.argsort(order)[places])
 
 
+@also(input="x", multiples="repeats")
 def tile(input: Any, multiples: Any, name: Any = None) -> Any:
     """The array so many times along each axis."""
     return tensor(np.tile(tensor(input), tuple(np.asarray(multiples).tolist())))
 
 
+@also(input="x")
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: Any = None) -> Any:
     """Each row so many times."""
     return tensor(np.repeat(tensor(input), repeats, axis))
@@ -168,6 +175,7 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, n
     return [array[(*before, builtins.slice(start, end))] for start, end in itertools.pairwise(ends)]
 
 
+@also(value="x")
 def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any:
     """Each part along an axis, without that axis."""
     array = tensor(value)
@@ -181,28 +189,33 @@ def boolean_mask(tensor_: Any, mask: Any, axis: int | None = 0) -> Any:
     return tensor(tensor_)[(*[builtins.slice(None)] * (axis or 0), np.asarray(mask, np.bool_))]
 
 
+@also(input="x")
 def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
     """The array stretched to a shape."""
     return np.broadcast_to(tensor(input), tuple(np.asarray(shape).tolist()))
 
 
+@also(input="x")
 def roll(input: Any, shift: Any, axis: Any, name: Any = None) -> Any:
     """The array moved round along axes."""
     return np.roll(tensor(input), shift, axis)
 
 
+@also(values="x")
 def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: Any = None) -> Any:
     """The numbers in order along an axis."""
     found = np.sort(tensor(values), axis)
     return np.flip(found, axis) if direction.upper() == "DESCENDING" else found
 
 
+@also(values="x")
 def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: Any = True, name: Any = None) -> Any:
     """Where the numbers in order stand along an axis."""
     array = np.asarray(values)
     return tensor(np.argsort(-array if direction.upper() == "DESCENDING" else array, axis, kind="stable"))
 
 
+@also(num_rows="N", num_columns="M")
 def eye(num_rows: int, num_columns: Any = None, batch_shape: Any = None, dtype: Any = np.float32, **_: Any) -> Any:
     """Ones on the diagonal."""
     one = np.eye(num_rows, num_columns, dtype=dtype)

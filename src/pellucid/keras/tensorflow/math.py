@@ -76,6 +76,7 @@ reduce_prod, reduce_std, reduce_sum, reduce_variance = map(_reduced, (np.prod, n
 reduce_max, reduce_mean = _reduced(np.max, GlobalMaxPool2D), _reduced(np.mean, GlobalAvgPool2D)
 
 
+@also(a="x1", b="x2")
 def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: Any = None) -> Any:
     """The product of matrices, which may be turned."""
     first, second = numbers(a, "matmul"), numbers(b, "matmul")
@@ -83,6 +84,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False,
     return np.matmul(first, np.swapaxes(second, -1, -2) if transpose_b else second)
 
 
+@also(x="x1", y="x2")
 def add(x: Any, y: Any, name: Any = None) -> Any:
     """x + y."""
     return tensor(x) + tensor(y) if not is_symbolic([x, y]) else x + y
@@ -93,11 +95,13 @@ def add_n(inputs: Sequence[Any], name: Any = None) -> Any:
     return reduce(add, inputs)
 
 
+@also(x="x1", y="x2")
 def subtract(x: Any, y: Any, name: Any = None) -> Any:
     """x - y."""
     return tensor(x) - tensor(y) if not is_symbolic([x, y]) else x - y
 
 
+@also(x="x1", y="x2")
 def multiply(x: Any, y: Any, name: Any = None) -> Any:
     """x * y."""
     return tensor(x) * tensor(y) if not is_symbolic([x, y]) else x * y
@@ -112,7 +116,7 @@ def reduce_logsumexp(x: Any, axis: Any = None, keepdims: bool = False, name: Any
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
-@also(x="input")
+@also(x="input variable")
 def stop_gradient(x: Any, name: Any = None) -> Any:
     """The same numbers, through which no gradient goes."""
     return tensor(np.asarray(x))
@@ -129,7 +133,7 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = N
     return array / np.sqrt(np.maximum(np.sum(np.square(array), axis=axes, keepdims=True), epsilon))
 
 
-@also(tensor_="tensor")
+@also(tensor_="tensor x")
 def norm(tensor_: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
     """The length along axes, of all numbers where none are given. ord: "euclidean", 1 for the sum of their sizes."""
     array, axes = numbers(tensor_, "norm"), tuple(axis) if isinstance(axis, list) else axis
@@ -146,16 +150,19 @@ def clip_by_norm(t: Any, clip_norm: float, axes: Any = None, name: Any = None) -
     return array * (clip_norm / np.maximum(norm(array, axis=axes, keepdims=axes is not None), clip_norm))
 
 
+@also(equation="subscripts")
 def einsum(equation: str, *inputs: Any, **more: Any) -> Any:
     """Sums of products, spelled by letters."""
     return np.einsum(equation, *(numbers(each, "einsum") for each in inputs))
 
 
+@also(a="x1", b="x2")
 def tensordot(a: Any, b: Any, axes: Any = 2, name: Any = None) -> Any:
     """Sums of products along these axes."""
     return np.tensordot(numbers(a, "tensordot"), numbers(b, "tensordot"), axes)
 
 
+@also(input="x")
 def top_k(input: Any, k: int = 1, sorted: bool = True, **more: Any) -> Any:
     """(the k largest of the last axis, where they stand), the largest first."""
     array = numbers(input, "top_k")

@@ -1,4 +1,4 @@
-"""Arguments that TensorFlow calls otherwise than Keras, or than the names of functions here let them be called."""
+"""Arguments that TensorFlow or Keras calls otherwise than the function here: a function holds all of their names."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from pellucid.errors import ConfigError
 
 
 def also(**theirs: str) -> Callable[[Any], Callable[..., Any]]:
-    """The same function that takes arguments by TensorFlow's names, too, and a `name`, which changes nothing:
-    `also(x="logits")(softmax)`.
+    """The same function that takes arguments by other names, too, and a `name`, which changes nothing:
+    `also(x="logits")(softmax)`, `also(x="input variable")(stop_gradient)` where TensorFlow and Keras have one each.
 
     Errors: ConfigError for an argument that is given twice, or that there is not.
     """
-    ours = {word: own for own, word in theirs.items()}
+    ours = {word: own for own, words in theirs.items() for word in words.split()}
 
     def wrap(function: Any) -> Callable[..., Any]:
         inner = explained(function)
 
         @functools.wraps(inner)
         def called(*args: Any, name: Any = None, **named: Any) -> Any:
-            twice = [word for word in named if ours.get(word) in named]
-            if twice:
-                raise ConfigError(f"{function.__name__}: {twice[0]} and {ours[twice[0]]} are one argument; give one")
-            return inner(*args, **{ours.get(word, word): value for word, value in named.items()})
+            given: dict[str, str] = {}
+            for word in named:
+                first = given.setdefault(ours.get(word, word), word)
+                if first != word:
+                    raise ConfigError(f"{function.__name__}: {first} and {word} are one argument; give one")
+            return inner(*args, **{own: named[word] for own, word in given.items()})
 
         return called
 
