@@ -23,7 +23,7 @@ from typing import Any
 
 from pellucid.cli import main
 
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SERVERS = ("lab", "serve")
 START_S = 120.0
 """What a server may take to answer, on a machine that does other things as well."""
@@ -32,6 +32,11 @@ START_S = 120.0
 def blocks(page: Path, *kinds: str) -> list[str]:
     """The fenced blocks of these kinds, in order."""
     return [text for kind, text in BLOCK.findall(page.read_text("utf-8")) if kind in kinds]
+
+
+def lines(page: Path, *kinds: str) -> list[str]:
+    """The lines of these blocks, without the prompt."""
+    return [line.strip().removeprefix("$ ") for block in blocks(page, *kinds) for line in block.splitlines()]
 
 
 def chapters(folder: Path) -> list[Path]:

@@ -6,16 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from page_blocks import BLOCK
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("add-a-layer.md", "add-a-kernel.md")
 
-BLOCK = re.compile(r"(?:^`([\w/.]+)`:\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"(?:^`([\w/.]+)`:\n)?" + BLOCK.pattern, BLOCK.flags)
 """A fenced block, and the file that the line above it names."""
 
 
 def blocks(page: str) -> list[tuple[str, str, str]]:
-    return BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    return NAMED.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,14 +1,14 @@
-"""docs/transfer.md: every command and every block of Python runs, on small stand-ins; both languages show the same."""
+"""docs/transfer.md: every command and every block of Python runs, on small stand-ins."""
 
 from __future__ import annotations
 
-import re
 import shlex
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from page_blocks import blocks, lines
 from picture_files import write
 from published_files import only_data, publish, write_weights
 
@@ -17,16 +17,9 @@ from pellucid.cli import main
 from pellucid.convert import published
 from pellucid.datasets.transforms import Preprocessing
 
-DOCS = Path(__file__).parent.parent / "docs"
+PAGE = Path(__file__).parent.parent / "docs" / "transfer.md"
 TORCH = find_spec("torch") is not None
 """Without it, there is no stand-in for published weights."""
-
-LANGUAGES = ("transfer.md", "transfer.ko.md")
-
-
-def blocks(text: str, kind: str) -> list[str]:
-    """The fenced blocks of one kind, in order."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -50,15 +43,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_commands_run_one_after_the_other(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    text = (DOCS / "transfer.md").read_text(encoding="utf-8")
-    lines = [line for block in blocks(text, "console") for line in block.splitlines()]
-    lines = [line for line in lines if TORCH or "--pretrained" not in line]
-    assert len(lines) >= 7 and all(line.startswith("$ pellucid ") for line in lines)
+    commands = [line for line in lines(PAGE, "console") if TORCH or "--pretrained" not in line]
+    assert len(commands) >= 7 and all(line.startswith("pellucid ") for line in commands)
     told: dict[str, str] = {}
-    for line in lines:
+    for line in commands:
         capfd.readouterr()
         short = line.replace("--epochs 20", "--epochs 3")  # twenty are for accuracy
-        words = shlex.split(short.replace("--pretrained", "--pretrained --size 32 --epochs 2 --fine-tune 1"))[2:]
+        words = shlex.split(short.replace("--pretrained", "--pretrained --size 32 --epochs 2 --fine-tune 1"))[1:]
         assert main(words) == 0, line
         out, err = capfd.readouterr()
         told[" ".join([words[0], words[-1]])] = out + err
@@ -70,24 +61,8 @@ def test_the_commands_run_one_after_the_other(place: Path, capfd: pytest.Capture
 
 
 def test_the_python_runs(place: Path) -> None:
-    (code,) = blocks((DOCS / "transfer.md").read_text(encoding="utf-8"), "python")
+    (code,) = blocks(PAGE, "python")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exec(compile(code, "transfer.md", "exec"), {})
     assert (place / "head.safetensors").stat().st_size > 1000
-
-
-def test_both_languages_show_the_same_commands_and_code() -> None:
-    english, korean = ((DOCS / name).read_text(encoding="utf-8") for name in LANGUAGES)
-    for kind in ("console", "python"):
-        assert blocks(english, kind) == blocks(korean, kind)
-    for pattern in (r"^## ", r"^\|", r"^- "):
-        assert len(re.findall(pattern, english, re.MULTILINE)) == len(re.findall(pattern, korean, re.MULTILINE)), (
-            pattern
-        )
-
-
-@pytest.mark.parametrize("name", LANGUAGES)
-def test_what_is_linked_is_there(name: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / name).read_text(encoding="utf-8")):
-        assert target.startswith("http") or (DOCS / target).exists(), target

@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy
 import pytest
 from groups import grouped
+from page_blocks import blocks
 
 import pellucid
 from pellucid import layers
@@ -27,9 +28,8 @@ PAGE = ROOT / "docs" / "architecture.md"
 
 def told(kind: str) -> list[str]:
     """The lines of a block on the page about the architecture."""
-    found = re.search(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert found is not None, f"{PAGE} tells no {kind}"
-    return found[1].splitlines()
+    (found,) = blocks(PAGE, kind)
+    return found.splitlines()
 
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Command
+from page_blocks import blocks, lines
 from PIL import Image
 from typer.main import get_command
 
 from pellucid import load
 
+PAGE = Path(__file__).parent.parent / "docs" / "many.md"
 PICTURES = ("--limit", "400", "--test-limit", "50", "--batch-size", "25")
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SMALL = (*PICTURES, "--epochs", "6", "--seed", "2", "--quiet", "--shards", "2")
@@ -201,43 +203,30 @@ def test_what_goes_wrong_in_one_process_ends_all_and_the_next_start_goes_on(tmp_
     assert len(losses(tmp_path / "run")) == 1
 
 
-def blocks(name: str, kind: str) -> list[str]:
-    """The fenced blocks of one kind of a page, in order."""
-    text = (Path(__file__).parent.parent / "docs" / name).read_text("utf-8")
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
 def test_the_page_s_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (program,) = blocks("many.md", "python")
+    (program,) = blocks(PAGE, "python")
     exec(compile(program, "many.md", "exec"), {})
     assert (tmp_path / "digits.safetensors").is_file() and list((tmp_path / "checkpoints").iterdir())
 
 
 def test_the_page_s_commands_are_those_that_torchrun_and_pellucid_take() -> None:
-    """Parsed by both programs; docs/many.md and docs/many.ko.md show the same ones."""
+    """Parsed by both programs."""
     from torch.distributed.run import get_args_parser
 
     from pellucid.cli.judge import app
     from pellucid.cli.train import OPTIONS
 
-    for kind in ("sh", "yaml", "python"):
-        assert blocks("many.md", kind) == blocks("many.ko.md", kind)
-    lines = [
-        line
-        for block in blocks("many.md", "sh")
-        for line in block.splitlines()
-        if "torchrun" in line or "pellucid train" in line
-    ]
-    parts = re.findall(r"(?:command|args): \[(.*)\]", blocks("many.md", "yaml")[0])
-    lines.append(" ".join(parts).replace('"', "").replace(", ", " "))
-    assert len(lines) == 9
+    commands = [line for line in lines(PAGE, "sh") if "torchrun" in line or "pellucid train" in line]
+    parts = re.findall(r"(?:command|args): \[(.*)\]", blocks(PAGE, "yaml")[0])
+    commands.append(" ".join(parts).replace('"', "").replace(", ", " "))
+    assert len(commands) == 9
     flags = {
         "train": [name for option, row in OPTIONS.items() for name in row.names or (f"--{option.replace('_', '-')}",)]
     }
     for judging in get_command(app).commands.values():  # type: ignore[attr-defined]
         flags[judging.name] = [name for parameter in judging.params for name in parameter.opts]
-    for line in lines:
+    for line in commands:
         words = line.removeprefix("srun ").replace("$SLURM_NNODES", "4").split()
         if words[0] == "torchrun":
             given = get_args_parser().parse_args(words[1:])
