@@ -66,6 +66,6 @@ def nonlinear(layer: Layer, visit: Visit) -> tuple[str, ...]:
 def _bounded(how: Nonlinearity) -> str:
     slope, threshold, ceiling = (how.numbers[name] for name in ("slope", "threshold", "ceiling"))
     if not slope and not threshold:
-        return f"{{x}}.clamp(0, {ceiling!r})"
+        return "F.relu({x})" if ceiling == float("inf") else f"F.hardtanh({{x}}, 0.0, {ceiling!r})"
     most = "{x}" if ceiling == float("inf") else f"{{x}}.clamp(max={ceiling!r})"
     return f"torch.where({{x}} > {threshold!r}, {most}, {slope!r} * ({{x}} - {threshold!r}))"

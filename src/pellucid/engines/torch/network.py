@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.engines.torch import modules
+from pellucid.engines.torch.batch_norm import BatchNorm
 from pellucid.engines.torch.expression import Function, always, function_of
 from pellucid.engines.torch.layout import flattened
 from pellucid.engines.torch.state import Entry, attributes, entries
@@ -19,44 +22,6 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph, Visit
 from pellucid.layers.layer import Key
 from pellucid.ops.geometry import Array
-
-
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """As PyTorch's, with the running variance of the batch's own, which divides by the count, as in Keras.
-
-    Frozen, it takes the running numbers while training, too.
-    """
-
-    frozen = deferred = False
-    """deferred: the running numbers change when `apply_state` is called, and not with each pass."""
-    _passed: tuple[Tensor, Tensor] | None = None
-    """What the running numbers are after the calls of this pass so far."""
-
-    def _check_input_dim(self, x: Tensor) -> None:
-        """Any number of axes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        mean, variance = self.running_mean, self.running_var
-        if self.frozen or not self.training:
-            return F.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
-        if self._passed is not None:
-            mean, variance = self._passed
-        before, mean, variance = variance * (1 - self.momentum), mean.clone(), variance.clone()
-        y = torch.batch_norm(x, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, True)
-        with torch.no_grad():
-            count = x.numel() // x.shape[1]
-            # PyTorch divides by count - 1; a single number has no variance
-            variance = before if count == 1 else before + (variance - before) * ((count - 1) / count)
-        self._passed = mean, variance
-        if not self.deferred:
-            self.apply_state()
-        return y
-
-    def apply_state(self) -> None:
-        """Take the last pass into the running numbers."""
-        if self._passed is not None:
-            for running, now in zip((self.running_mean, self.running_var), self._passed, strict=True):
-                running.copy_(now)
 
 
 class _Drawn(torch.autograd.Function):
@@ -76,12 +41,14 @@ class _Drawn(torch.autograd.Function):
 
 
 class _Modules:
-    """torch.nn with those of its modules that follow another rule while training."""
+    """torch.nn with those of its modules that follow another rule while training. The others have no weights yet, which
+    would be drawn in vain."""
 
     BatchNorm1d = BatchNorm2d = BatchNorm
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(nn, name)
+        kind = getattr(nn, name)
+        return partial(kind, device="meta") if "device" in inspect.signature(kind).parameters else kind
 
 
 NAMES: Mapping[str, Any] = {
@@ -91,15 +58,22 @@ NAMES: Mapping[str, Any] = {
 """What the table's expressions call."""
 
 
+OVERWRITING = ("F.relu({x}", "F.hardtanh({x}")
+"""Steps that can write their result over what they read."""
+MAKING = (nn.modules.conv._ConvNd, nn.Linear, BatchNorm)
+"""Modules whose results are new tensors, which they need no more on the way back."""
+
+
 class Network(nn.Module):
     """The layers of a graph as modules, under their names; weights are the layers', copied.
 
     Shapes: (N, C, H, W) in any memory format, series (N, C, W), rows (N, C) -> what the graph answers, likewise; a list
     of such for several outputs.
+    in_place: what nobody else reads is overwritten, which saves memory and the time to get it.
     Errors: ConfigError, naming it, for a layer that PyTorch has nothing like.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, in_place: bool = False) -> None:
         super().__init__()
         self._graph = graph
         self.draws: tuple[int, int] = (0, 0)
@@ -108,13 +82,18 @@ class Network(nn.Module):
         _, fixed = flattened(graph)
         self._steps: dict[int, list[Function]] = {}
         self._own: dict[int, dict[str, nn.Module]] = {}
+        readers, fresh = graph.readers(), set[int]()
+        """Values that a module has made, and only one layer reads."""
         for visit in graph.walk():
-            self._add(visit, kept_order=visit.number in fixed)
+            new = self._add(visit, kept_order=visit.number in fixed, new=in_place and fresh.issuperset(visit.inputs))
+            if new and len(readers[visit.number]) == 1 and visit.number not in graph.outputs:
+                fresh.add(visit.number)
         self._entries = tuple(entries(graph))
+        weights = {entry.key: tensor_of(entry.layout.write(entry.array)).clone() for entry in self._entries}
+        self.load_state_dict(weights, assign=True, strict=False)
         held = self.state_dict(keep_vars=True)
         for entry in self._entries:
             target = held[entry.key]
-            target.data.copy_(tensor_of(entry.layout.write(entry.array)))
             if entry.name not in {**entry.layer.params, **entry.layer.state} or not entry.layer.trainable:
                 target.requires_grad_(False)
         self._norms: list[BatchNorm] = []
@@ -124,7 +103,8 @@ class Network(nn.Module):
                     part.frozen = not visit.layer.trainable
                     self._norms.append(part)
 
-    def _add(self, visit: Visit, *, kept_order: bool) -> None:
+    def _add(self, visit: Visit, *, kept_order: bool, new: bool) -> bool:
+        """new: what the layer reads may be overwritten. Whether so may what it gives."""
         layer = visit.layer
         written = text(layer, visit)
         if kept_order:
@@ -138,7 +118,13 @@ class Network(nn.Module):
         steps = [] if layer.role in ("dropout", "noise") and layer.steady else written.steps
         fixed = {**NAMES, **own}
         self._own[visit.number] = own
-        self._steps[visit.number] = [function_of(_named(step, len(visit.inputs)), fixed, self._kept) for step in steps]
+        self._steps[visit.number] = functions = []
+        for step in steps:
+            if new and step.startswith(OVERWRITING):
+                step = f"{step[:-1]}, inplace=True)"
+            functions.append(function_of(_named(step, len(visit.inputs)), fixed, self._kept))
+            new = step.startswith("{self}") and all(isinstance(part, MAKING) for part in own.values())
+        return new
 
     def _kept(self, value: Any) -> Function:
         """A constant: a tensor goes where the module goes."""

@@ -33,7 +33,7 @@ class _Batches:
 
     def __init__(self, task: EvaluationTask, device: Device) -> None:
         self._task, self.feed, self.totals, self._device = task, task.feed, task.new_totals(), device
-        self._network = device.place(Network(task.body))
+        self._network = device.place(Network(task.body, in_place=True))
         self._gather = WorkSequence(task.feed.work())
         self._classes = None if task.feed.class_weights is None else device.send(task.feed.class_weights)
         self._outputs: Tensor = torch.empty(0)

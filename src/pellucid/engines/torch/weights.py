@@ -58,19 +58,26 @@ class Weights:
         self.vector, self.gradients = like.new_zeros(start), like.new_zeros(start)
         self.moments = {name: like.new_zeros(start) for name in slots}
         trained = set()
+        self._between: list[tuple[Tensor, Tensor]] = []
+        """Weights of tables, and where the module has numbers that the layer has not."""
         for place in self.places:
             parameter = held[place.entry.key]
             parameter.data, parameter.grad = place.view(self.vector), place.view(self.gradients)
             trained.add(place.entry.key)
-            self._keep_zeros(place.entry, parameter)
+            self._find_between(place.entry, parameter)
         self._others = [(entry, held[entry.key]) for entry in network.entries if entry.key not in trained]
 
-    def _keep_zeros(self, entry: Entry, parameter: nn.Parameter) -> None:
-        """No gradient where the module has numbers that the layer has not, between the kernels of a table."""
+    def _find_between(self, entry: Entry, parameter: nn.Parameter) -> None:
         known = entry.layout.write(np.ones(entry.array.shape, np.float32))
         if known.size > entry.array.size:
-            inside = tensor_of(known).to(parameter.device)
-            parameter.register_hook(lambda gradient: gradient * inside)
+            outside = tensor_of(known).to(parameter.device) == 0
+            self._between.append((parameter.data, outside))
+            parameter.register_hook(lambda gradient: gradient.masked_fill(outside, 0))
+
+    def keep_zeros(self) -> None:
+        """Between the kernels of a table, where no gradient goes, an optimizer may divide 0 by 0."""
+        for weights, outside in self._between:
+            weights.masked_fill_(outside, 0)
 
     def take(self) -> None:
         """Copy what the layers and the optimizer hold."""
