@@ -7,8 +7,9 @@ engine torch from the truth, and (of our engine). Those of logits and gradients 
 pictures, those of the weights after ten steps of an optimizer are of the first draw. FILE gets what each draw came to,
 a line each, and what stands there is not computed again: a run that was stopped goes on.
 
-"float64": gradients of our layers, calculated with NumPy in float64, from the truth's, which leave it as float32. Dropout
-is off, because the engines draw differently; VGG and AlexNet are made with few dense units, and pictures are small.
+"float64": gradients of our layers, calculated with NumPy in float64, from the truth's, which are kept as float32.
+Dropout is off, because the engines draw differently; VGG and AlexNet are made with few dense units, and pictures are
+small.
 
 In float32 a sum may end on the other side of a ReLU's 0, or another number be the largest of a window, and the first
 step of Adam or Lion has the size of the learning rate whatever the gradient's; a network with many batch norms carries
@@ -120,8 +121,8 @@ class Trial:
         for how in ({"engine": "torch", "precision": "float64"}, {"engine": "torch"}, {}):
             model.set_weights(self._start)
             model.compile(optimizer, self._loss)
-            options: dict[str, Any] = {"batch_size": self._batch, "verbose": 0, "doctor": False, "shuffle": False, **how}
-            model.fit(self._x[:count], self._labels[:count], **options)
+            options: dict[str, Any] = {"verbose": 0, "doctor": False, "shuffle": False, **how}
+            model.fit(self._x[:count], self._labels[:count], batch_size=self._batch, **options)
             found.append((model.parameters.gradients if steps == 1 else model.parameters.vector).copy())
         return found
 

@@ -15,9 +15,10 @@ import pellucid
 from pellucid import Model, Sequential, losses, optimizers, zoo
 from pellucid import layers as L
 from pellucid.convert import import_weights
-from pellucid.engines.torch import module, plans
+from pellucid.engines.torch import module, plans, update
 from pellucid.engines.torch.batch_norm import BatchNorm
 from pellucid.engines.torch.device import Device
+from pellucid.engines.torch.network import Network
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.layers.dropout import Random
 from pellucid.runs.resume import resume_run
@@ -105,8 +106,12 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "formulas"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_ten_steps_of_every_optimizer(name: str) -> None:
+def test_ten_steps_of_every_optimizer(name: str, kernels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By our kernels, as on the CPU, and by formulas of tensors, as on a GPU."""
+    monkeypatch.setattr(update, "runs_kernels", lambda vector: kernels)
+
     def learned(engine: str | None) -> Learned:
         layers = [
             *(
@@ -205,6 +210,22 @@ def test_batch_norm_is_as_exact_as_its_numbers(last: bool) -> None:
     truth = found(torch.nn.BatchNorm2d(16).double(), x.detach().double(), weights.double())
     for number, (one, true) in enumerate(zip(ours, truth, strict=True)):
         assert torch.linalg.vector_norm(one - true) <= (2e-7 if not number else 1e-5) * torch.linalg.vector_norm(true)
+
+
+def test_only_plans_overwrite() -> None:
+    """Whose passes nobody looks into."""
+    model = shaken(Sequential([L.Input((6, 6, 2)), L.Conv2D(3, 3, activation="relu"), L.BatchNorm(), L.ReLU()]))
+    x, seen = torch.randn(2, 2, 6, 6), []
+    for in_place in (False, True):
+        network = Network(model.graph, in_place=in_place).train()
+        kept: list[Any] = []
+        for part in network.children():
+            part.register_forward_hook(lambda _, __, made, kept=kept: kept.append(made))
+        y = network(x)
+        assert [bool((each < 0).any()) for each in kept] == [not in_place] * 2
+        seen.append([y, *torch.autograd.grad(y.square().sum(), list(network.parameters()))])
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_frozen_layers_stay_and_the_others_learn_the_same() -> None:

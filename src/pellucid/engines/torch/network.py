@@ -75,7 +75,7 @@ class Network(nn.Module):
 
     def __init__(self, graph: Graph, *, in_place: bool = False) -> None:
         super().__init__()
-        self._graph = graph
+        self._graph, self._in_place = graph, in_place
         self.draws: tuple[int, int] = (0, 0)
         """(seed, step), by which layers that change pictures draw."""
         self._names = attributes(graph.layers)
@@ -85,7 +85,7 @@ class Network(nn.Module):
         readers, fresh = graph.readers(), set[int]()
         """Values that a module has made, and only one layer reads."""
         for visit in graph.walk():
-            new = self._add(visit, kept_order=visit.number in fixed, new=in_place and fresh.issuperset(visit.inputs))
+            new = self._add(visit, kept_order=visit.number in fixed, new=fresh.issuperset(visit.inputs))
             if new and len(readers[visit.number]) == 1 and visit.number not in graph.outputs:
                 fresh.add(visit.number)
         self._entries = tuple(entries(graph))
@@ -120,7 +120,7 @@ class Network(nn.Module):
         self._own[visit.number] = own
         self._steps[visit.number] = functions = []
         for step in steps:
-            if new and step.startswith(OVERWRITING):
+            if new and self._in_place and step.startswith(OVERWRITING):
                 step = f"{step[:-1]}, inplace=True)"
             functions.append(function_of(_named(step, len(visit.inputs)), fixed, self._kept))
             new = step.startswith("{self}") and all(isinstance(part, MAKING) for part in own.values())

@@ -193,14 +193,13 @@ class TrainingPlan(_Batches):
             self._ahead = True
         self._network.draws = self._seed, key & 0xFFFFFFFF
         if self._network.draws_at_random:
-            torch.manual_seed((self._seed << 32) + key)
+            self._device.seed((self._seed << 32) + key)
 
     def _there_and_back(self, pictures: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradients, with those of the penalties; (outputs, sums of losses and right answers, and the penalty)."""
-        self._weights.gradients.zero_()
         outputs = self._run(pictures)
         found = judge(self._task.loss, outputs, targets, weights, self._classes)
-        found.back(1.0)
+        self._weights.collect(lambda: found.back(1.0))
         seen = outputs.detach()
         penalty = self._update.penalise(seen.new_zeros(()))
         return seen, torch.stack([*self._sums(found.losses, weights, seen, targets), penalty])

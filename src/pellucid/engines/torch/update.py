@@ -1,12 +1,12 @@
 """The end of a training step on a device: penalties, clipping, the optimizer over the vectors, constraints.
 
-The optimizers' formulas are those of `ops.reference`, which take tensors as they take arrays. On the CPU, in float32, our
-kernels run over the same memory: PyTorch would go through it ten times for one update.
+The optimizers' formulas are those of `ops.reference`, which take tensors as they take arrays. On the CPU, in float32,
+our kernels run over the same memory: PyTorch would go through it ten times for one update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,9 +20,8 @@ from pellucid.layers import Layer
 from pellucid.ops.reference import optimizer as formulas
 from pellucid.optimizers import Optimizer
 
-
 PIECE = 2**18
-"""Numbers that an optimizer takes at a time on the CPU, so that what a formula has in between stays in the cache."""
+"""Numbers that a formula takes at a time on the CPU, so that what it has in between stays in the cache."""
 
 
 class Update:
@@ -45,7 +44,7 @@ class Update:
             for name, constraint in layer.constraints().items():
                 if (layer.name, name) in at:
                     self._constraints.append((at[layer.name, name], constraint))
-        self._spans = list(_spans(weights, optimizer))
+        self._spans = _spans(weights, optimizer)
         self._by_kernels = runs_kernels(weights.vector)
         self.stays_on_device = not self._constraints
         """Whether a step is the device's alone, with learning rate and step as tensors."""
@@ -66,26 +65,32 @@ class Update:
     @torch.no_grad()
     def __call__(self, learning_rate: Any, step: Any) -> None:
         """Change weights and moments. step counts from 1; both may be tensors (see `stays_on_device`)."""
-        weights, optimizer = self._weights, self._optimizer
         self._clip()
+        in_one_pass = self._by_kernels and not isinstance(step, Tensor)
         for start, end, decay in self._spans:
-            vector, gradient = weights.vector[start:end], weights.gradients[start:end]
-            moments = {name: moment[start:end] for name, moment in weights.moments.items()}
-            if self._by_kernels and not isinstance(step, Tensor):
-                arrays = {name: moment.numpy() for name, moment in moments.items()}
-                rates = {"learning_rate": learning_rate, "step": step, "weight_decay": decay}
-                optimizer.update(vector.numpy(), gradient.numpy(), arrays, **rates)
-                continue
-            formula: Callable[..., None] = getattr(formulas, optimizer.rule)
-            given = [moments.get(name) for name in optimizer.moments]
-            control = learning_rate, step, 1.0
-            how = {"weight_decay": decay, "decoupled": optimizer.decoupled_weight_decay, **optimizer.options()}
-            formula(vector, gradient, *given, control, **how)
+            piece = PIECE if self._weights.vector.device.type == "cpu" and not in_one_pass else end - start
+            for first in range(start, end, piece):
+                part = slice(first, min(first + piece, end))
+                (self._run_kernel if in_one_pass else self._run_formula)(part, decay, learning_rate, step)
+        weights = self._weights
         weights.keep_zeros()
         for place, constraint in self._constraints:
             parameter, layout = place.view(weights.vector), place.entry.layout
             kept = constraint(layout.read(parameter.cpu().contiguous().numpy()))
             parameter.copy_(tensor_of(layout.write(kept)))
+
+    def _run_kernel(self, part: slice, decay: float, learning_rate: float, step: int) -> None:
+        weights = self._weights
+        moments = {name: moment[part].numpy() for name, moment in weights.moments.items()}
+        vectors = weights.vector[part].numpy(), weights.gradients[part].numpy(), moments
+        self._optimizer.update(*vectors, learning_rate=learning_rate, step=step, weight_decay=decay)
+
+    def _run_formula(self, part: slice, decay: float, learning_rate: Any, step: Any) -> None:
+        weights, optimizer = self._weights, self._optimizer
+        formula: Callable[..., None] = getattr(formulas, optimizer.rule)
+        moments = [weights.moments[name][part] if name in weights.moments else None for name in optimizer.moments]
+        how = {"weight_decay": decay, "decoupled": optimizer.decoupled_weight_decay, **optimizer.options()}
+        formula(weights.vector[part], weights.gradients[part], *moments, (learning_rate, step, 1.0), **how)
 
     def _clip(self) -> None:
         optimizer, gradients = self._optimizer, self._weights.gradients
@@ -100,15 +105,15 @@ class Update:
 
 def runs_kernels(vector: Tensor) -> bool:
     """Whether our kernels can change it where it is."""
-    return vector.device.type == "cpu" and vector.dtype == torch.float32
+    return vector.device.type == "cpu" and vector.dtype is torch.float32
 
 
 def _shorten(gradient: Tensor, limit: float) -> None:
     gradient.mul_((limit / torch.linalg.vector_norm(gradient)).clamp(max=1))
 
 
-def _spans(weights: Weights, optimizer: Optimizer) -> Iterator[tuple[int, int, float]]:
-    """(start, end, weight decay) of neighbours that decay alike, on the CPU in pieces."""
+def _spans(weights: Weights, optimizer: Optimizer) -> Sequence[tuple[int, int, float]]:
+    """(start, end, weight decay) of neighbours that decay alike."""
     spans: list[tuple[int, int, float]] = []
     ends = [place.start for place in weights.places[1:]] + [len(weights.vector)]
     for place, end in zip(weights.places, ends, strict=True):
@@ -117,7 +122,4 @@ def _spans(weights: Weights, optimizer: Optimizer) -> Iterator[tuple[int, int, f
             spans[-1] = spans[-1][0], end, decay
         else:
             spans.append((place.start, end, decay))
-    for start, end, decay in spans:
-        piece = PIECE if weights.vector.device.type == "cpu" else end - start
-        for first in range(start, end, piece):
-            yield first, min(first + piece, end), decay
+    return spans

@@ -6,7 +6,7 @@ optimizer's formula runs over all of them at once. Kernels of convolutions lie w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,11 +58,13 @@ class Weights:
         self.vector, self.gradients = like.new_zeros(start), like.new_zeros(start)
         self.moments = {name: like.new_zeros(start) for name in slots}
         trained = set()
+        self._trained: list[tuple[nn.Parameter, Tensor]] = []
         self._between: list[tuple[Tensor, Tensor]] = []
         """Weights of tables, and where the module has numbers that the layer has not."""
         for place in self.places:
             parameter = held[place.entry.key]
             parameter.data, parameter.grad = place.view(self.vector), place.view(self.gradients)
+            self._trained.append((parameter, parameter.grad))
             trained.add(place.entry.key)
             self._find_between(place.entry, parameter)
         self._others = [(entry, held[entry.key]) for entry in network.entries if entry.key not in trained]
@@ -78,6 +80,16 @@ class Weights:
         """Between the kernels of a table, where no gradient goes, an optimizer may divide 0 by 0."""
         for weights, outside in self._between:
             weights.masked_fill_(outside, 0)
+
+    def collect(self, back: Callable[[], object]) -> None:
+        """The gradients of one way back. PyTorch would add them to zeros, which takes longer than to copy them."""
+        for parameter, _ in self._trained:
+            parameter.grad = None
+        back()
+        with torch.no_grad():
+            for parameter, view in self._trained:
+                view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
+                parameter.grad = view
 
     def take(self) -> None:
         """Copy what the layers and the optimizer hold."""
