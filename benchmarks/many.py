@@ -1,7 +1,7 @@
 """Several processes: equal bits, what a killed one loses, what sharding costs, when more machines pay.
 
 python benchmarks/many.py bits              1, 2, 4 and 8 processes leave the same bits: 4 minutes
-python benchmarks/many.py kills             30 random kills of worker, rank 0 and torchrun: 12 minutes
+python benchmarks/many.py kills             30 random kills of a worker, rank 0, torchrun, a machine: 12 minutes
 python benchmarks/many.py cost              2 processes of 1 thread beside 1 of 2 threads: 4 minutes
 python benchmarks/many.py model             speed-up by up to 64 machines, modelled and drawn: 2 minutes
 python benchmarks/many.py model --limited   modelled beside measured, on links of limited bandwidth (Linux, root)
@@ -15,10 +15,12 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,11 @@ from PIL import Image
 NETWORKS = ("simple-convnet", "cifar-net", "resnet20")
 WORLDS = (1, 2, 4, 8)
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--max-restarts", "9")
+VICTIMS = ("rank 0", "rank 1", "torchrun", "torchrun, 1 left", "machine")
+"""What is killed of two processes; after the fourth one process is started, after the last one goes on alone."""
+RESTART_S = 15.0
+"""From a kill until the training goes on."""
+STOOD_S = 2.0
 
 
 def write_pictures(folder: Path, count: int) -> None:
@@ -42,10 +49,11 @@ def write_pictures(folder: Path, count: int) -> None:
         Image.fromarray(pixels).save(place / f"{number:05d}.png")
 
 
-def command(world: int, *options: object) -> list[str]:
-    """A training by so many processes; by one, without torchrun."""
-    launch = [] if world == 1 else [*LAUNCH, "--nproc-per-node", str(world)]
-    return [sys.executable, *launch, "-m", "pellucid", "train", *map(str, options), "--quiet", "--no-doctor"]
+def command(world: int, *options: object, launch: Sequence[str] | None = None) -> list[str]:
+    """A training by so many processes; by one, without torchrun unless it is said how that is launched."""
+    launch = launch or (() if world == 1 else LAUNCH)
+    launched = [*launch, "--nproc-per-node", str(world)] if launch else []
+    return [sys.executable, *launched, "-m", "pellucid", "train", *map(str, options), "--quiet", "--no-doctor"]
 
 
 def run(words: list[str]) -> None:
@@ -82,33 +90,79 @@ def bits(data: Path, place: Path) -> bool:
 
 
 def kills(data: Path, place: Path, times: int, seed: int) -> bool:
-    """Whether a training ends as if nothing had happened, whatever is killed and when."""
+    """Whether a training ends as if nothing had happened, whatever is killed and when, and goes on soon."""
     options = ("cifar-net", "--data", data, "--epochs", 6, "--batch-size", 64, "--shards", 8)
     run(command(1, *options, "--out", place / "alone"))
     start = time.perf_counter()
     run(command(2, *options, "--out", place / "whole"))
     whole_s, truth = time.perf_counter() - start, bits_of(place / "alone")
-    rng, lost = random.Random(seed), 0
+    rng, lost, waits = random.Random(seed), 0, [0.0]
     for trial in range(times):
-        out, victim, after_s = (
-            place / f"run-{trial}",
-            rng.choice(["rank 0", "rank 1", "torchrun"]),
-            rng.uniform(0, whole_s),
-        )
-        words, starts, status = command(2, *options, "--out", out), 0, -1
-        while status != 0 and starts < 5:
-            launched = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            if not starts:
-                time.sleep(after_s)
-                kill(launched.pid, victim)
-            status, starts = launched.wait(), starts + 1
+        out, victim, after_s = place / f"run-{trial}", VICTIMS[trial % len(VICTIMS)], rng.uniform(0, whole_s)
+        words = command(2, *options, "--out", out)
+        if victim == "machine":
+            words = command(1, *options, "--out", out, launch=launch_of_machine())
+        launched = [start_silent(words) for _ in range(2 if victim == "machine" else 1)]
+        time.sleep(after_s)
+        before, killed_s = starts_of(out), time.perf_counter()
+        kill(launched[-1].pid, victim)
+        if victim == "torchrun, 1 left":
+            words = command(1, *options, "--out", out, launch=LAUNCH)
+        went_on_s, status = watched(launched[0], out, before)
+        for _ in range(3):
+            if status != 0:
+                later_s, status = watched(start_silent(words), out, before)
+                went_on_s = went_on_s or later_s
         equal = status == 0 and bits_of(out) == truth
         lost += not equal
-        went_on = len(json.loads((out / "run.json").read_text("utf-8")).get("resumed", []))
-        verdict = f"gone on with {went_on} times: {'equal' if equal else 'LOST'}"
-        print(f"{trial + 1:3} {victim:8} after {after_s:5.1f} s, {verdict}", flush=True)
-    print(f"{lost} of {times} lost")
-    return not lost
+        if went_on_s is not None:
+            waits.append(went_on_s - killed_s)
+        told = "had ended" if went_on_s is None else f"went on {waits[-1]:.1f} s later"
+        print(f"{trial + 1:3} {victim:16} after {after_s:5.1f} s, {told}: {'equal' if equal else 'LOST'}", flush=True)
+    print(
+        f"{lost} of {times} lost; the training went on {np.median(waits[1:]):.1f} s later, at most {max(waits):.1f} s"
+    )
+    return not lost and max(waits) <= RESTART_S
+
+
+def launch_of_machine() -> tuple[str, ...]:
+    """As docs/many.md starts each of two machines."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return (
+        *("-m", "torch.distributed.run", "--nnodes", "1:2", "--max-restarts", "100", "--shutdown-timeout", "5"),
+        *("--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "kills"),
+        *("--rdzv-conf", "last_call_timeout=3,keep_alive_interval=1,keep_alive_max_attempt=3"),
+    )
+
+
+def start_silent(words: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def starts_of(out: Path) -> int:
+    """How often the training in a folder has begun or gone on: written right before its next step."""
+    try:
+        return 1 + len(json.loads((out / "run.json").read_text("utf-8")).get("resumed", []))
+    except (OSError, ValueError):
+        return 0
+
+
+def watched(launched: subprocess.Popen[bytes], out: Path, before: int) -> tuple[float | None, int]:
+    """(when the training in a folder began or went on for the last time, or None; exit status).
+
+    Seconds in which this machine did not run at all, asleep say, are not counted.
+    """
+    went_on_s, stood_s, looked_s = None, 0.0, time.perf_counter()
+    while launched.poll() is None:
+        now_s = time.perf_counter()
+        stood_s += now_s - looked_s if now_s - looked_s > STOOD_S else 0.0
+        looked_s = now_s
+        if (starts := starts_of(out)) > before:
+            before, went_on_s = starts, now_s - stood_s
+        time.sleep(0.02)
+    return went_on_s, launched.returncode
 
 
 def kill(launcher: int, victim: str) -> None:

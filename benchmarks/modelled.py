@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,9 @@ class Imagined:
 
     def share(self, data: bytes) -> bytes:
         return data
+
+    def together(self, work: Callable[[], object]) -> None:
+        work()
 
 
 def step_seconds(network: str, batch_size: int, shards: int, world: int) -> tuple[float, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import mmap
 import os
 import pickle
 import struct
@@ -32,6 +33,21 @@ def real(name):
     place = datasets.locate(name)
     if place is None:
         pytest.skip(f"{name} is not on this machine")
+
+
+@pytest.fixture
+def small_mnist(nowhere, monkeypatch):
+    """Forty pictures to learn from and twelve to judge by."""
+    (nowhere / "mnist").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 40), ("t10k", 12)):
+        images, labels = rng.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
+        (nowhere / "mnist" / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(images))
+        (nowhere / "mnist" / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels)))
+    monkeypatch.setitem(
+        registry.KNOWN, "mnist", dataclasses.replace(registry.KNOWN["mnist"], num_train=40, num_test=12)
+    )
+    return nowhere
 
 
 def idx_bytes(array, *, magic=None):
@@ -105,6 +121,45 @@ def test_a_large_size_is_fitted_picture_by_picture(monkeypatch):
     assert np.array_equal(data.train.images[rows], np.asarray(whole.train.images)[rows])
     assert np.array_equal(data.validation.images[-3:], np.asarray(whole.validation.images)[-3:])
     assert len(data.train.take(7)) == 7 and np.array_equal(data.train.labels, whole.train.labels)
+
+
+def lies_in_a_file(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return isinstance(array.base, mmap.mmap)
+
+
+@pytest.mark.parametrize("given", [{}, {"validation": 0.25, "seed": 2}, {"size": (9, 7), "channels": 3}])
+def test_a_mapped_set_is_the_same_one_and_decoded_once(given, small_mnist, monkeypatch):
+    """What is selected of it, or fitted, is mapped too; a second process finds all that."""
+    whole, first = datasets.load("mnist", **given), datasets.load("mnist", mapped=True, **given)
+    monkeypatch.setattr(registry, "_read", None)
+    monkeypatch.setattr("pellucid.datasets.pictures.fit_array", None)
+    rows = np.array([7, 2])
+    for data in (first, datasets.load("mnist", mapped=True, **given)):
+        for part, expected in ((data.train, whole.train), (data.test, whole.test), (data.held_out, whole.held_out)):
+            assert np.array_equal(part.images, expected.images) and np.array_equal(part.labels, expected.labels)
+            some = part.take(9).select(rows)
+            assert np.array_equal(some.images, expected.images[rows])
+            for images in (part.images, part.take(3).images, some.images):
+                assert lies_in_a_file(images) and not images.flags.writeable
+            assert not lies_in_a_file(part.images + 1) and np.array_equal(
+                part.images[:4].select(rows[1:]), some.images[1:]
+            )
+
+
+def test_a_damaged_mapped_file_is_made_again_and_without_room_it_is_in_memory(small_mnist, monkeypatch):
+    expected = datasets.load("mnist", mapped=True).train.images.copy()
+    cache = small_mnist.parent / "cache"
+    for file in cache.rglob("*.u8"):
+        file.write_bytes(file.read_bytes()[:-1])
+    again = datasets.load("mnist", mapped=True).train.images
+    assert np.array_equal(again, expected) and lies_in_a_file(again)
+    for file in cache.rglob("*.json"):
+        file.write_text("[]")
+    monkeypatch.setenv("PELLUCID_CACHE_BYTES", "1")
+    held = datasets.load("mnist", mapped=True).train.images
+    assert np.array_equal(held, expected) and not lies_in_a_file(held)
 
 
 def test_labels_follow_other_class_names():

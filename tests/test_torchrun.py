@@ -19,6 +19,8 @@ from PIL import Image
 from typer.main import get_command
 
 from pellucid import load
+from pellucid.errors import BackendError
+from pellucid.train.gloo import meet, meeting_s
 
 PAGE = Path(__file__).parent.parent / "docs" / "many.md"
 PICTURES = ("--limit", "400", "--test-limit", "50", "--batch-size", "25")
@@ -94,6 +96,23 @@ def test_a_process_whose_torchrun_went_before_it_looked_ends(tmp_path: Path) -> 
         assert time.monotonic() < deadline, (tmp_path / "said").read_text()
         time.sleep(0.1)
     assert "torchrun has ended, so this process does" in (tmp_path / "said").read_text()
+
+
+def test_a_start_to_which_not_all_come_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchrun does not tell the others of a machine that is lost before its processes have come."""
+    from torch.distributed import HashStore
+
+    for rank in (0, 1):
+        store = HashStore()
+        store.set("knows/1", "an earlier start")
+        with pytest.raises(BackendError, match=f"process {rank} of 2, on .*: process {1 - rank} has not"):
+            meet(store, rank, 2, 0.1)
+    waits = []
+    for starts, more in (("0", "0"), ("0", "3"), ("3", "3")):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", starts)
+        monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", more)
+        waits.append(meeting_s())
+    assert waits[1] < 60 < 3600 < waits[0] == waits[2]  # who is started only once may be slow
 
 
 PROGRAM = """

@@ -186,6 +186,7 @@ def held_out_data(
             channels or model.graph.input_shape[-1],
         )
     shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
+    shape["mapped"] = join().world > 1
     folder = find_folder(run)
     if labels:
         shape |= {"labels": labels, "columns": columns, "several": several_labels(model)}

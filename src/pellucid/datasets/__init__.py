@@ -1,7 +1,8 @@
 """Data sets: the named ones, folders of pictures, and the path from a file to a batch.
 
 registry.py loads by name or path; sources.py lists the names; download.py finds and fetches files.
-idx.py and cifar.py read formats; folder.py, pictures.py and cache.py read folders of pictures.
+idx.py and cifar.py read formats, mapped.py shares what they gave among processes; folder.py, pictures.py and cache.py
+read folders of pictures.
 labels.py splits and weighs by class; transforms.py scales; augmentation.py draws
 what changes pictures; batches.py puts batches together.
 digits, mnist, fashion_mnist, cifar10 and cifar100 each give Keras's load_data().

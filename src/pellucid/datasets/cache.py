@@ -3,7 +3,7 @@
 A cache is two files in the user's cache folder: KEY.u8, the pictures one after the other, and KEY.json, which says what
 they are. KEY is a hash of the file list (names, sizes, times) and the fitting, so a changed folder gets a new cache.
 Both are written beside and renamed; the caches used longest ago go when PELLUCID_CACHE_BYTES (20 GB) would be passed.
-The raw file is read, not mapped, so that its pages don't count as this process's memory.
+The raw file is read, not mapped, so that its pages don't count as this process's memory; see also `mapped`.
 """
 
 from __future__ import annotations
@@ -196,9 +196,9 @@ def build(
     pictures = in_order(lambda row: _decoded(paths[row], rule), candidates)
     with contextlib.ExitStack() as stack:
         stack.callback(pictures.close)
-        stack.callback(_remove, part)
+        stack.callback(remove, part)
         file = None
-        if _make_room(folder, len(candidates) * math.prod(rule.shape)):
+        if make_room(folder, len(candidates) * math.prod(rule.shape)):
             with contextlib.suppress(OSError):
                 file = stack.enter_context(part.open("wb"))
         for done, (row, picture) in enumerate(zip(candidates, pictures, strict=True), 1):
@@ -256,11 +256,11 @@ def _finish(folder: Path, name: str, part: Path, file: Any, index: Mapping[str, 
     except OSError:
         return None
     finally:
-        _remove(index_part)
+        remove(index_part)
     return find(name, index["entries"])
 
 
-def _make_room(folder: Path, needed: int) -> bool:
+def make_room(folder: Path, needed: int) -> bool:
     """Remove caches, longest unused first, until `needed` more bytes stay under the limit; False if they cannot."""
     limit = limit_bytes()
     if needed > limit:
@@ -269,14 +269,14 @@ def _make_room(folder: Path, needed: int) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob("*.part"):
             if time.time() - part.stat().st_mtime > STALE_PART_S:
-                _remove(part)
+                remove(part)
         caches = [(_last_used(raw), raw, raw.stat().st_size) for raw in folder.glob("*.u8")]
         total = sum(size for *_, size in caches)
         for _, raw, size in sorted(caches):
             if total + needed <= limit:
                 break
-            _remove(raw)
-            _remove(raw.with_suffix(".json"))
+            remove(raw)
+            remove(raw.with_suffix(".json"))
             total -= size
         return total + needed <= limit and shutil.disk_usage(folder).free >= needed + SPARE_BYTES
     except OSError:
@@ -288,6 +288,7 @@ def _last_used(raw: Path) -> float:
     return (index if index.exists() else raw).stat().st_mtime
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """A file, if it is there and may go."""
     with contextlib.suppress(OSError):
         path.unlink()

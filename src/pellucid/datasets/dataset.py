@@ -80,7 +80,8 @@ class Split:
 
     def select(self, rows: NDArray[np.int64]) -> Split:
         """The pictures of these rows, in this order."""
-        images = self.images[rows] if isinstance(self.images, np.ndarray) else self.images.select(rows)
+        chosen = getattr(self.images, "select", None)  # an array has none, unless it is `mapped`
+        images = self.images[rows] if chosen is None else chosen(rows)
         files = None if self.files is None else [self.files[row] for row in rows]
         return Split(images, self.labels[rows], files)
 

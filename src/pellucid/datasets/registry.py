@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def load(
     labels: Any = None,
     columns: Mapping[str, Any] | None = None,
     several: bool = False,
+    mapped: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", "cifar100", or a folder with one sub-folder a class,
@@ -60,6 +62,8 @@ def load(
     several tables of which the others correct the first; several labels stand in one cell with | between them, or have
     a column each of 0 and 1. columns: what its columns are called where that is not to be guessed, such as
     {"file": "image_id", "label": "breed"}. several: a picture may have several labels, also where none has.
+    mapped: hold no named set in memory: its pictures lie decoded in the cache, in files, read only, that the processes
+    of a machine map together.
     progress: called as progress(done, total, what) while pictures are read or files come in; by default a bar shows
     that on a terminal, where it takes longer than a second.
     Errors: ConfigError for an unknown name or argument; DataError for data that is missing or cannot be used.
@@ -79,7 +83,7 @@ def load(
             raise ConfigError(f"labels are for folders of pictures; {name!r} has its own")
         if files is not None:
             raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
-        dataset = load_named(name, progress=tell)
+        dataset = load_named(name, mapped=mapped, progress=tell)
         if class_names is not None:
             dataset = _relabelled(dataset, class_names)
         if size is not None or channels is not None:
@@ -91,14 +95,14 @@ def load(
         return dataset
 
 
-def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
-    """A named set from where it lies, or else from the network."""
+def load_named(name: str, *, mapped: bool = False, progress: Progress | None = None) -> Dataset:
+    """A named set from where it lies, or else from the network. mapped: as of `load`."""
     info = known(name)
     if info.name == "digits":
         return digits.load()
     with _telling(progress) as tell:
         place = locate(name) or _download(info, data_folders()[-1], tell)
-    train, test = _read(info, place)
+    train, test = _mapped(info, place) if mapped else _read(info, place)
     for what, part, count in (("training", train, info.num_train), ("test", test, info.num_test)):
         if len(part) != count:
             raise DataError(f"{place}: expected {count} {what} pictures of {info.name}, got {len(part)}")
@@ -226,11 +230,29 @@ def _read(info: Known, place: Path) -> tuple[Split, Split]:
     return train, test
 
 
+def _mapped(info: Known, place: Path) -> tuple[Split, Split]:
+    """What `_read` gives, in files that are mapped."""
+    from pellucid.datasets.cache import key
+    from pellucid.datasets.mapped import mapped
+
+    paths = next(filter(None, (_files(place, layout) for layout in info.layouts)))
+    facts = [(path.name, path.stat()) for path in paths]
+    whole = key([(name, stat.st_size, stat.st_mtime_ns) for name, stat in facts], {"set": info.name})
+    read = cache(lambda: _read(info, place))
+
+    def split(number: int) -> Split:
+        images = mapped(f"{whole}-{number}", lambda: np.asarray(read()[number].images))
+        return Split(images, np.asarray(mapped(f"{whole}-{number}-labels", lambda: read()[number].labels)))
+
+    return split(0), split(1)
+
+
 def _fitted(
     dataset: Dataset, size: Size | None, resize: str, channels: int | None, progress: Progress | None
 ) -> Dataset:
     """A set in memory at another size or colour mode; where that is large, each picture when it is asked for."""
     from pellucid.datasets.cache import FittingStore, StoredPictures
+    from pellucid.datasets.mapped import Mapped
     from pellucid.datasets.pictures import fit_array, fitting
 
     rule = fitting(size if size is not None else dataset.image_shape[:2], channels or dataset.image_shape[2], resize)
@@ -244,10 +266,12 @@ def _fitted(
             if progress is not None:
                 progress(before + done, total, f"fitting pictures to {rule.size[0]} x {rule.size[1]}")
 
-        images = np.asarray(split.images)
+        kept, images = split.images, np.asarray(split.images)
         if large:
             rows = np.arange(len(images), dtype=np.int64)
             return replace(split, images=StoredPictures(FittingStore(images, rule), rows))
+        if isinstance(kept, Mapped):
+            return replace(split, images=kept.derived(repr(rule), lambda: fit_array(images, rule, tell=tell)))
         return replace(split, images=fit_array(images, rule, tell=tell))
 
     return replace(dataset, train=refit(dataset.train, 0), test=refit(dataset.test, len(dataset.train)))

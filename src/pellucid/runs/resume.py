@@ -112,7 +112,8 @@ def _go_on(
     computing.check(network.graph)
     with console.bar() as bar, first_on_each_machine(processes):
         loading = _loading(record["data"]["loading"])
-        dataset = load_data(**(loading if data is None else {**loading, "data": data}), bar=bar)
+        asked = loading if data is None else {**loading, "data": data}
+        dataset = load_data(**asked, mapped=processes.world > 1, bar=bar)
     console.data(dataset, known=True)
     anew = config.epochs != training["epochs"] and training["schedule"] is not None
     steps_per_epoch = -(-len(dataset.train) // config.batch_size)

@@ -190,7 +190,8 @@ def train_run(
         "columns": dict(columns or {}),
     }
     with console.bar() as bar, first_on_each_machine(processes):
-        dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)
+        asked = {**loading, "data": data} if isinstance(data, Dataset) else loading
+        dataset = load_data(**asked, mapped=processes.world > 1, bar=bar)
     console.data(dataset)
     if start_of is not None:
         config = two_stages(config, epochs, fine_tune, len(dataset.train), plain=augment is None)

@@ -171,9 +171,10 @@ def load_data(
     test_limit: int | None,
     labels: Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
+    mapped: bool = False,
     bar: WorkBar,
 ) -> Dataset:
-    """The data set, cut to its limits before a validation share is taken from it."""
+    """The data set, cut to its limits before a validation share is taken from it. mapped: as of `datasets.load`."""
     from pellucid import datasets
 
     bar.busy("reading pictures")
@@ -185,7 +186,7 @@ def load_data(
         held_folder = None if named else share if share is not None else validation
     if isinstance(data, str):
         asked: dict[str, Any] = {"size": size, "channels": channels, "resize": resize, "seed": seed}
-        asked |= {"labels": list(labels) or None, "columns": columns, "validation": held_folder}
+        asked |= {"labels": list(labels) or None, "columns": columns, "validation": held_folder, "mapped": mapped}
         dataset = datasets.load(data, **asked, progress=bar)
     elif labels:
         raise ConfigError("labels are for a folder; a Dataset has its own: datasets.load(FOLDER, labels=...) makes it")

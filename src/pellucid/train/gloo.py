@@ -36,6 +36,9 @@ PATIENCE = timedelta(days=1)
 GRACE_S = 10.0
 """How long after SIGTERM a process waits for another one."""
 
+MEET_S = 30.0
+"""How long a start waits for all to come, where torchrun would start again: a machine may have been lost meanwhile."""
+
 POLL_S = 0.02
 
 
@@ -110,7 +113,7 @@ class Gloo:
         store = next(
             optional("torch.distributed.rendezvous", "torch", "torchrun").rendezvous("env://", timeout=PATIENCE)
         )[0]
-        own = self._distributed.PrefixStore(meet(store, self.rank, self.world), store)
+        own = self._distributed.PrefixStore(meet(store, self.rank, self.world, meeting_s()), store)
         self._distributed.init_process_group("gloo", store=own, **place)
 
     def _leave(self) -> None:
@@ -216,18 +219,36 @@ class Gloo:
         return f"process {self.rank} of {self.world}, on {socket.gethostname()}"
 
 
-def meet(store: Any, rank: int, world: int) -> str:
+def meeting_s() -> float:
+    """How long to wait for all. A start that torchrun would not repeat waits on, for who is only slow."""
+    starts, more = (int(os.environ.get(f"TORCHELASTIC_{name}", 0)) for name in ("RESTART_COUNT", "MAX_RESTARTS"))
+    return MEET_S if starts < more else PATIENCE.total_seconds()
+
+
+def meet(store: Any, rank: int, world: int, patience_s: float) -> str:
     """A word that only the processes of this start know, by the store that they share.
 
     torchrun's store outlives its processes and still holds what those before have written there: whoever reads their
     addresses waits for the dead. So each asks with a word of its own, and takes no answer but one to that word.
+    Errors: BackendError where one does not come within patience_s: torchrun does not tell who was lost with its
+    machine before it came.
     """
+    until_s = time.monotonic() + patience_s
+
+    def wait_for(missing: str) -> None:
+        if time.monotonic() > until_s:
+            raise BackendError(
+                f"process {rank} of {world}, on {socket.gethostname()}: {missing} has not come within "
+                f"{patience_s:g} s; torchrun --max-restarts N starts all again"
+            )
+        time.sleep(POLL_S)
+
     own = secrets.token_hex(8)
     if rank:
         store.set(f"asks/{rank}", own)
         asked, _, word = _read(store, f"told/{rank}").partition(" ")
         while asked != own:
-            time.sleep(POLL_S)
+            wait_for("process 0")
             asked, _, word = _read(store, f"told/{rank}").partition(" ")
         store.set(f"knows/{rank}", word)
         return word
@@ -235,7 +256,7 @@ def meet(store: Any, rank: int, world: int) -> str:
     while unknowing:
         for other in unknowing:
             store.set(f"told/{other}", f"{_read(store, f'asks/{other}')} {own}")
-        time.sleep(POLL_S)
+        wait_for(f"process {min(unknowing)}")
         unknowing = {other for other in unknowing if _read(store, f"knows/{other}") != own}
     return own
 
