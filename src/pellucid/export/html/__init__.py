@@ -17,8 +17,14 @@ from pellucid.export.html import programs
 from pellucid.export.html.compiled import kernels
 from pellucid.model import Model
 
-SHARED = "serve/page"
-"""Where the page's style and its list of answers come from, in the package."""
+SHARED, OWN = "serve/page", "export/html/page"
+"""Where the page's style, language and list of answers come from, in the package, and where the rest."""
+
+SCRIPTS = {
+    SHARED: ("language.js", "cards.js"),
+    OWN: ("words.js", "engine.js", "fitting.js", "network.js", "drawing.js", "main.js"),
+}
+"""In the order in which each needs only those before it."""
 
 
 def files(model: Model, stem: str) -> dict[str, bytes]:
@@ -38,20 +44,14 @@ def _page(model: Model, *, trainable: bool) -> bytes:
     network, contents = programs.described(model, trainable=trainable)
     parts = {
         "title": html.escape(model.name),
-        "style": text(SHARED, "style.css") + text("export/html/page", "page.css"),
-        "script": "".join(
-            as_script(text(SHARED if name == "cards.js" else "export/html/page", name)) for name in SCRIPTS
-        ),
+        "style": text(SHARED, "style.css") + text(OWN, "page.css"),
+        "script": "".join(as_script(text(folder, name)) for folder, names in SCRIPTS.items() for name in names),
         "network": json.dumps(network, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c"),
         "kernels": packed(kernels()),
         "contents": packed(contents),
     }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], text("export/html/page", "index.html"))
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], text(OWN, "index.html"))
     return page.encode()
-
-
-SCRIPTS = ("words.js", "cards.js", "engine.js", "fitting.js", "network.js", "drawing.js", "main.js")
-"""In the order in which each needs only those before it."""
 
 
 def text(folder: str, name: str) -> str:

@@ -1,6 +1,7 @@
-// What the page says, in the language of ?lang= or of the browser.
-const WORDS = {
-  drop: ["Drop pictures here, or choose some", "이미지를 여기에 끌어 놓거나 선택하십시오"],
+// What the pages say of their own, and the token that requests carry.
+import { korean, speaking } from "./language.js";
+
+const OWN = {
   private: ["They go to this server and nowhere else.", "이미지는 이 서버로만 전송됩니다."],
   docs: ["For programs", "프로그램에서 쓰기"],
   home: ["Try it", "직접 해 보기"],
@@ -14,24 +15,13 @@ const WORDS = {
   unreachable: ["The server does not answer; is it still running?", "서버가 응답하지 않습니다. 실행 중인지 확인하십시오."],
 };
 
-const asked = new URLSearchParams(location.search);
-export const token = asked.get("token");
-export const korean = (asked.get("lang") || navigator.language).toLowerCase().startsWith("ko");
-
-export function word(name, given = {}) {
-  return WORDS[name][korean ? 1 : 0].replace(/\{(\w+)\}/g, (_, key) => given[key]);
-}
+export const { word, say } = speaking(OWN);
+export const token = new URLSearchParams(location.search).get("token");
 
 // A problem that the server tells in English, in the page's language where it has words for that status.
 export function told(status, problem) {
-  return (korean && WORDS[status]?.[1]) || problem;
+  return (korean && OWN[status]?.[1]) || problem;
 }
 
 // Of a request: the token that this page's address has.
 export const headers = token ? { Authorization: `Bearer ${token}` } : {};
-
-export function say() {
-  document.documentElement.lang = korean ? "ko" : "en";
-  for (const place of document.querySelectorAll("[data-word]")) place.textContent = word(place.dataset.word);
-  for (const link of document.querySelectorAll("nav a")) link.search = location.search;
-}

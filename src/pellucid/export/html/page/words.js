@@ -1,6 +1,7 @@
-// What the page says, in the language of ?lang= or of the browser.
-const WORDS = {
-  drop: ["Drop pictures here, or choose some", "이미지를 여기에 끌어 놓거나 선택하십시오"],
+// What the page says of its own.
+import { speaking } from "./language.js";
+
+export const { word, say } = speaking({
   private: ["They are computed in this page and sent nowhere.", "계산은 이 페이지 안에서 이루어지며, 이미지는 어디로도 전송되지 않습니다."],
   about: ["A convolutional network of {parameters} parameters, {classes} classes, for pictures of {height} x {width} {colours}.", "매개변수 {parameters}개, 클래스 {classes}개의 합성곱 신경망입니다. 입력은 {height} x {width} {colours} 이미지입니다."],
   grey: ["in grey", "흑백"],
@@ -21,16 +22,4 @@ const WORDS = {
   forget: ["Forget what was learned here", "여기서 학습한 내용 되돌리기"],
   learned: ["step {step}: loss {loss}, {right} of {count} right", "{step}스텝: 손실 {loss}, {count}개 중 {right}개 정답"],
   diverged: ["The loss is no number any more; forget what was learned here.", "손실이 유한한 수가 아닙니다. 학습한 내용을 되돌리십시오."],
-};
-
-const asked = new URLSearchParams(location.search).get("lang");
-const korean = (asked || navigator.language).toLowerCase().startsWith("ko");
-
-export function word(name, given = {}) {
-  return WORDS[name][korean ? 1 : 0].replace(/\{(\w+)\}/g, (_, key) => given[key]);
-}
-
-export function say() {
-  document.documentElement.lang = korean ? "ko" : "en";
-  for (const place of document.querySelectorAll("[data-word]")) place.textContent = word(place.dataset.word);
-}
+});
