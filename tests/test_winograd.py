@@ -48,6 +48,8 @@ SHAPES = (
     Conv("many-pictures-wide", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
     Conv("many-pictures-deep", (30, 8, 9, 208), (3, 3), 200, padding=SAME3),
     Conv("many-pictures-of-a-tile", (32, 4, 3, 136), (3, 3), 144, padding=SAME3),
+    Conv("many-pictures-of-a-tile-deep", (32, 4, 4, 200), (3, 3), 192, padding=SAME3),
+    *(Conv(f"few-tiles-{h}x{w}", (1, h, w, 200), (3, 3), 192, padding=SAME3) for h, w in ((3, 4), (4, 5), (7, 7))),
 )
 NAMED = [c for c in CONVS if c.winograd]
 
@@ -197,9 +199,7 @@ def test_bias_and_activation_ride_on_the_way_out(algorithm: str, kind: str) -> N
 
 @pytest.mark.parametrize("algorithm", WINOGRAD)
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize(
-    "name", ["many-pictures", "many-pictures-wide", "many-pictures-deep", "many-pictures-of-a-tile"]
-)
+@pytest.mark.parametrize("name", [c.name for c in SHAPES if c.name.startswith("many-pictures")])
 def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, op: str, algorithm: str) -> None:
     c = next(shape for shape in SHAPES if shape.name == name)
     args, options = builds(c)[op](np.random.default_rng(2))

@@ -4,21 +4,23 @@
 // (winograd/output.hpp), and backward reads the pooled gradient (winograd/unpool.hpp).
 //
 // Two loop orders, one arithmetic (the same bits):
-// Few channels (transformed kernel U up to kStoredBytes): U is made first, or once where the weights stay as they are,
-//     and stays in L3. Task = block of tiles, small enough that its transformed windows and a panel of results stay near
-//     L2: transform windows > panel of output channels > block of input channels > point > register tiles; then
-//     transform the panel back, with bias and activation. No thread reads what another one has written, but for U.
+// Few channels (transformed kernel U up to kStoredBytes): U is made first, or once where the weights stay as they are
+//     and a picture has too few tiles to make it anew, and stays in L3. Task = block of tiles, small enough that its
+//     transformed windows and a panel of results stay near L2: transform windows > panel of output channels > block of
+//     input channels > point > register tiles; then transform the panel back, with bias and activation. No thread
+//     reads what another one has written, but for U.
 // Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles
 //     tiles of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task =
 //     panel of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of
 //     the work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7). Few tiles go likewise, where there are
-//     more panels than blocks of tiles to share out, and read U where it was made before.
+//     more panels than blocks of tiles to share out, and read U where it was made before. Up to 4 tiles do without a
+//     U: winograd/few_tiles.hpp.
+#include "winograd/few_tiles.hpp"
 #include "winograd/output.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kDepthLimit = 72;                       // input channels of a block
 constexpr int64_t kStoredBytes = 5 << 20;                 // of U
 constexpr int64_t kStoredForBlock = 1 << 20;              // likewise, for one block of tiles
 constexpr int64_t kWorthMaking = 32;                      // tiles
@@ -107,7 +109,9 @@ struct Transformed {
     int64_t panels;
     int64_t point, block, size;  // floats between points and blocks; of a group's U
     bool stored;                 // whether all of it is read from where it was made before anything else
-    bool made;                   // whether it is made, for these pictures or fewer
+    bool anew;                   // whether it is made for each call, which a picture's many tiles make worth little
+    bool made;                   // else whether it is made before, for these pictures or fewer
+    bool few;                    // tiles: winograd/few_tiles.hpp
 };
 
 template <typename F>
@@ -127,7 +131,10 @@ Transformed transformed_of(const Work& w, int64_t groups) {
     const bool too_few = w.windows.N > 1 && w.windows.down * w.windows.across < kWorthMaking;
     const int64_t bytes = groups * t.size * 4;
     t.stored = bytes <= (one_block ? kStoredForBlock : kStoredBytes);
-    t.made = t.stored || (too_few && bytes <= kStoredBytes);
+    t.few = !t.stored && total_tiles(w) <= kFewTiles && F::points == F4::points && F::kernel == F4::kernel &&
+            !w.turned && w.O % kWide == 0;
+    t.anew = t.stored && w.windows.down * w.windows.across >= kDeepTiles;
+    t.made = !t.anew && (t.stored || (too_few && bytes <= kStoredBytes));
     return t;
 }
 
@@ -135,7 +142,7 @@ struct Plan : Transformed {
     int64_t total;  // tiles of all pictures
     bool in_blocks;  // they go together in, else all of them up to kDeepTiles
     int64_t tiles;  // at most, that go together
-    const float* u;      // of a group, if stored
+    float* u;            // of all groups, if made anew; of one, if stored
     float* windows;      // transformed, unless in blocks
     uint32_t* zeros;     // their zero_fields
 };
@@ -149,12 +156,15 @@ Plan plan_group(const Work& w, int64_t groups, Memory& memory) {
     p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
     p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
     p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
-    const bool few = p.total <= kDeepTiles && ceil_div(p.total, p.tiles) < p.panels;
-    p.in_blocks = p.stored && !few;
+    const bool fewer = p.total <= kDeepTiles && ceil_div(p.total, p.tiles) < p.panels;
+    p.in_blocks = p.stored && !fewer;
     if (!p.in_blocks) p.tiles = kDeepTiles;
     // A program made for many pictures may run with few of them, so there is memory for either.
-    p.windows = memory.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
+    const int64_t many = layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks;
+    const Layout few = few_layout(C);
+    p.windows = memory.take<float>(at_least(many, kFewTiles > 0 ? few.block * few.blocks : 0));
     p.zeros = memory.take<uint32_t>(at_most(kDeepTiles, p.total));
+    p.u = memory.take<float>(p.anew ? groups * p.size : 0);
     return p;
 }
 
@@ -236,11 +246,49 @@ void deep_panel(const Work& w, const Plan& p, const Tiles& tiles, int64_t j, Are
     multiply_and_write<F>(w, p, tiles, p.windows, p.zeros, j, taps, u, m);
 }
 
+inline void few_window(const Work& w, const Plan& p, int64_t tile, Arena& arena) {
+    float* scratch;
+    take(arena, piece(scratch, scratch_floats(F4::window, w.windows.C)));
+    transform_windows<F4::Input>(w.windows, tile, 1, tile, few_layout(w.windows.C), p.windows, scratch, p.zeros);
+}
+
+inline void few_panel(const Work& w, const Plan& p, int64_t j, Arena& arena) {
+    float *halves, *m;
+    const int64_t point = p.total * kWide + 16, C = w.windows.C;
+    take(arena, piece(halves, 2 * kRowPoints * kHalfRow), piece(m, point * F4::points));
+    const Layout l = few_layout(C);
+    const auto multiply = kMultiplyPoints[p.total];
+    for (int64_t first = 0; first < C; first += p.depth) {
+        const int64_t depth = at_most(C - first, p.depth);
+        const float* const kernel = w.kernel + first * w.row + j * kWide;
+        const float* const next = first + depth < C ? kernel + depth * w.row : w.kernel + (j + 1) * kWide;
+        for (int64_t v = 0; v < 2; ++v) {
+            const vf scale = w.scale ? load(w.scale + j * kWide + v * V) : broadcast(1.0f);
+            transform_halves(kernel + v * V, w.tap, w.row, depth, scale, halves + v * kRowPoints * kHalfRow);
+        }
+        for (int64_t part = 0; part < 2 * kRowPoints; ++part) {
+            const int64_t v = part / kRowPoints, i = part % kRowPoints;
+            const float* const half = halves + part * kHalfRow;
+            const bool fetch = part < kTaps * kTaps;
+            multiply(p.windows + first / V * l.block + i * kRowPoints * l.point, l.block, half, depth,
+                     m + i * kRowPoints * point + v * V, point, kWide, first > 0, fetch ? next + part * w.tap : half,
+                     fetch ? w.row : 0);
+        }
+    }
+    write_tiles<F4>(w.out, w.windows, 0, p.total, w.O, w.bias, j, m, point, p.zeros);
+}
+
 template <typename F>
 void run_group(const Work& w, const Plan& p) {
     if (p.total == 0) return;
     const double products = double(F::points * w.windows.C) * double(w.O);
     const int64_t parts = ceil_div(p.total, p.tiles);
+    if constexpr (kFewTiles > 0) if (p.few) {
+        parallel_for(p.total, double(p.total * F::points * w.windows.C * 4),
+                     [&](int64_t tile, Arena& arena) { few_window(w, p, tile, arena); });
+        parallel_for(p.panels, products * double(p.total), [&](int64_t j, Arena& arena) { few_panel(w, p, j, arena); });
+        return;
+    }
     if (p.in_blocks) {
         parallel_for(parts, products * double(p.total), [&](int64_t part, Arena& arena) {
             tile_block<F>(w, p, tiles_of<F>(w, p, part, parts), arena);
@@ -264,22 +312,25 @@ Work cut_work(const Arguments& a, int64_t g) {  // into tiles
     return w;
 }
 
-// U of all groups, where it is made.
+template <typename F, typename Arguments>
+void make_kernel(const Arguments& a, const Transformed& t, float* u) {  // U of all groups
+    const int64_t blocks = t.panels * t.chunks;
+    parallel_for(a.GROUPS * blocks, double(a.GROUPS * t.size), [&](int64_t task, Arena& arena) {
+        float* taps;
+        take(arena, piece(taps, F::kernel * F::kernel * t.depth * kWide));
+        const int64_t g = task / blocks, block = task % blocks;
+        transform_kernel<F>(cut_work<F>(a, g), t, block / t.chunks, block % t.chunks, taps,
+                            u + g * t.size + block * t.block);
+    });
+}
+
 template <typename Arguments>
 void lay_kernel(const Arguments& a, Memory& memory, bool fill) {
     with_tiles(a, [&](auto f) {
         using F = decltype(f);
         const Transformed t = transformed_of<F>(cut_work<F>(a, 0), a.GROUPS);
         float* const u = memory.take<float>(t.made ? a.GROUPS * t.size : 0);
-        if (!fill || !t.made) return;
-        const int64_t blocks = t.panels * t.chunks;
-        parallel_for(a.GROUPS * blocks, double(a.GROUPS * t.size), [&](int64_t task, Arena& arena) {
-            float* taps;
-            take(arena, piece(taps, F::kernel * F::kernel * t.depth * kWide));
-            const int64_t g = task / blocks, block = task % blocks;
-            transform_kernel<F>(cut_work<F>(a, g), t, block / t.chunks, block % t.chunks, taps,
-                                u + g * t.size + block * t.block);
-        });
+        if (fill && t.made) make_kernel<F>(a, t, u);
     });
 }
 
@@ -294,11 +345,13 @@ template <typename Arguments>
 void run(const Arguments& a, Plan p, Context& context) {
     with_tiles(a, [&](auto f) {
         using F = decltype(f);
+        if (p.anew) make_kernel<F>(a, p, p.u);
+        float* const u = p.anew ? p.u : static_cast<float*>(context.prepared);
         for (int64_t g = 0; g < a.GROUPS; ++g) {
             Work w = cut_work<F>(a, g);
             w.windows.out_of_range = context.out_of_range;
             w.windows.range = F::spreads ? kRange : 0.0f;
-            p.u = static_cast<const float*>(context.prepared) + g * p.size;
+            p.u = u + g * p.size;
             run_group<F>(w, p);
         }
     });
