@@ -209,7 +209,7 @@ def main() -> int:
         if given.what == "model" and not given.limited:
             return not modelled.model(given.network or modelled.NETWORKS, 1024)
         data = place / "pictures"
-        write_pictures(data, 2560 if given.what in ("cost", "model") else 640)
+        write_pictures(data, {"cost": 7680, "model": 2560}.get(given.what, 640))
         if given.what == "bits":
             return not bits(data, place)
         if given.what == "kills":

@@ -154,13 +154,14 @@ class Tree:
             self._sums[level], level = None, level + 1
         self._sums[level : level + 1] = [total]
 
-    def take(self) -> Array:
-        """The sum of a power of two of them, zeros of none; the next `add` begins anew."""
-        waiting = [total for total in self._sums if total is not None]
-        total = waiting[0] if waiting else np.zeros(self._size, self._dtype)
+    def finish(self, array: Array, factor: float = 1.0) -> None:
+        """The last of a power of two of them, times a factor: it becomes the sum. The next `add` begins anew."""
+        np.multiply(array, self._dtype(factor), out=array)
+        for waiting in self._sums:
+            if waiting is not None:  # they all wait, for a power of two
+                np.add(waiting, array, out=array)
+                self._free.append(waiting)
         self._sums.clear()
-        self._free.append(total)
-        return total
 
 
 def num_active(world: int) -> int:

@@ -112,7 +112,7 @@ class Summing:
         """
         plan = self._plan
         totals, statistics = plan.totals.copy(), self._statistics()
-        done = False
+        numbers, done = np.append(np.zeros(totals.size + statistics.size), float(stop)), False
         try:
             for number, size in enumerate(pieces, self._shards.first):
                 plan.totals[...] = 0
@@ -124,10 +124,12 @@ class Summing:
                     plan.parameters.gradients[...] = 0
                 while self._whole < len(self._trees):
                     self._next()
-                self._numbers.add(np.concatenate([plan.totals, self._statistics() * (size / n)]))
-            for bucket in () if pieces else range(len(self._trees)):
-                self._send(bucket)
-            numbers = np.append(self._numbers.take(), float(stop))
+                numbers[:-STOP] = np.concatenate([plan.totals, self._statistics() * (size / n)])
+                (self._numbers.finish if self._last else self._numbers.add)(numbers[:-STOP])
+            if not pieces:
+                plan.parameters.gradients[...] = 0
+                for bucket in range(len(self._trees)):
+                    self._send(bucket)
             for finish in self._sent:
                 finish()
             self._processes.reduce(numbers)
@@ -141,8 +143,8 @@ class Summing:
 
     def _next(self) -> None:
         """One more part of a shard's gradients is whole."""
-        start, stop = self._plan.buckets[self._whole]
-        self._trees[self._whole].add(self._plan.parameters.gradients[start:stop], self._factor)
+        tree, gradients = self._trees[self._whole], self._gradients(self._whole)
+        (tree.finish if self._last else tree.add)(gradients, self._factor)
         if self._last:
             self._send(self._whole)
         self._whole += 1
@@ -153,11 +155,14 @@ class Summing:
         self._sent.append(work if self._thread is None else self._thread.submit(work).result)
 
     def _sum(self, bucket: int) -> None:
+        gradients = self._gradients(bucket)
+        self._processes.reduce(gradients)
+        np.add(gradients, 0, out=gradients)  # -0 becomes 0, as where processes without shards add their zeros
+
+    def _gradients(self, bucket: int) -> Array:
+        """A part of all, in its place."""
         start, stop = self._plan.buckets[bucket]
-        total = self._trees[bucket].take()
-        self._processes.reduce(total)
-        # -0 becomes 0, as where processes without shards add their zeros
-        np.add(total, 0, out=self._plan.parameters.gradients[start:stop])
+        return self._plan.parameters.gradients[start:stop]
 
     def _statistics(self) -> Array:
         arrays = [layer.state[name].ravel() for layer, name in self._plan.statistics]
