@@ -89,7 +89,7 @@ def bits(data: Path, place: Path) -> bool:
     return same
 
 
-def kills(data: Path, place: Path, times: int, seed: int) -> bool:
+def kills(data: Path, place: Path, times: int, seed: int, victims: Sequence[str]) -> bool:
     """Whether a training ends as if nothing had happened, whatever is killed and when, and goes on soon."""
     options = ("cifar-net", "--data", data, "--epochs", 6, "--batch-size", 64, "--shards", 8)
     run(command(1, *options, "--out", place / "alone"))
@@ -98,7 +98,7 @@ def kills(data: Path, place: Path, times: int, seed: int) -> bool:
     whole_s, truth = time.perf_counter() - start, bits_of(place / "alone")
     rng, lost, waits = random.Random(seed), 0, [0.0]
     for trial in range(times):
-        out, victim, after_s = place / f"run-{trial}", VICTIMS[trial % len(VICTIMS)], rng.uniform(0, whole_s)
+        out, victim, after_s = place / f"run-{trial}", victims[trial % len(victims)], rng.uniform(0, whole_s)
         words = command(2, *options, "--out", out)
         if victim == "machine":
             words = command(1, *options, "--out", out, launch=launch_of_machine())
@@ -196,6 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("bits", "kills", "cost", "model"))
     parser.add_argument("--times", type=int, default=30, help="kills")
+    parser.add_argument("--victim", action="append", choices=VICTIMS, help="kills: all in turn")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--rounds", type=int, default=3, help="of cost")
     parser.add_argument("--network", action="append", help="model: some of those that it takes")
@@ -213,7 +214,7 @@ def main() -> int:
         if given.what == "bits":
             return not bits(data, place)
         if given.what == "kills":
-            return not kills(data, place, given.times, given.seed)
+            return not kills(data, place, given.times, given.seed, given.victim or VICTIMS)
         if given.what == "cost":
             return not cost(data, place, given.rounds)
         near = True
