@@ -13,7 +13,8 @@ AGAIN = ("tensorflow.keras", "tensorflow.python.keras", "_tf_keras.keras", "api"
 _MOVED: Mapping[str, str] = {
     "layers": "advanced_activations attention convolutional convolutional_recurrent core embeddings experimental "
     "experimental.preprocessing local merge noise normalization pooling preprocessing recurrent rnn wrappers",
-    "utils": "conv_utils data_utils generic_utils image_utils io_utils layer_utils np_utils vis_utils visualize_util",
+    "utils": "conv_utils data_utils generic_utils image_utils io_utils layer_utils np_utils numerical_utils vis_utils "
+    "visualize_util",
 }
 """What `keras.layers.core` and the like are today."""
 

@@ -6,6 +6,7 @@ back; variable.py: arrays that are trained.
 
 from pellucid.autodiff.tape import GradientTape as GradientTape
 from pellucid.autodiff.tape import gradients as gradients
+from pellucid.autodiff.tensor import Dimensions as Dimensions
 from pellucid.autodiff.tensor import Node as Node
 from pellucid.autodiff.tensor import Tensor as Tensor
 from pellucid.autodiff.tensor import calculated as calculated

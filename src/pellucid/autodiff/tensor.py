@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,32 @@ def now() -> int:
     return next(_ORDER)
 
 
+class Dimensions(tuple[int | None, ...]):
+    """Sizes of axes, which programs of TensorFlow ask more of; None for one that nobody knows."""
+
+    def as_list(self) -> list[int | None]:
+        """As a list."""
+        return list(self)
+
+    @property
+    def rank(self) -> int:
+        """How many axes there are."""
+        return len(self)
+
+    ndims = rank
+
+    def is_fully_defined(self) -> bool:
+        """Whether each is known."""
+        return None not in self
+
+    def num_elements(self) -> int | None:
+        """How many numbers there are; None where that is not known."""
+        return math.prod(map(int, filter(None, self))) if None not in self else None
+
+
+_sizes_of: Any = vars(np.ndarray)["shape"]
+
+
 class Tensor(np.ndarray[Any, np.dtype[Any]]):
     """An array that programs may call `numpy()` on, and that NumPy's functions take the gradient through, see `rules`.
 
@@ -81,6 +108,15 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
         """The same numbers as a plain array; one number as such. Words are bytes, as TensorFlow's."""
         plain = self.view(np.ndarray)
         return (np.char.encode(plain, "utf-8").astype(object) if plain.dtype.kind == "U" else plain)[()]
+
+    @property
+    def shape(self) -> Dimensions:
+        """As NumPy's, and TensorFlow's."""
+        return Dimensions(_sizes_of.__get__(self))
+
+    @shape.setter
+    def shape(self, sizes: Any) -> None:
+        _sizes_of.__set__(self, sizes)
 
     def get_shape(self) -> Any:
         """`shape`, by TensorFlow's older name."""

@@ -64,6 +64,7 @@ def _paths(name: str) -> tuple[str, ...]:
 
 _BESIDE: Mapping[str, Sequence[str]] = {
     "": ("pellucid.keras:__version__ as __version__",),
+    "tensorflow.compat.v1": ("pellucid.keras.tensorflow:__version__ as __version__",),
     "tensorflow": ("pellucid.keras.tensorflow:__version__ as __version__", "pellucid.keras as keras"),
 }
 _INSTALLED = ("site-packages", "dist-packages")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from pellucid._fixed import Maker
 from pellucid.keras import older_layers
 from pellucid.keras.composed import Lambda as Lambda
 from pellucid.keras.composed import Layer as Layer
@@ -28,6 +32,22 @@ Input = InputLayer = _InputLayer  # type: ignore[misc]  # in place of ours
 Convolution2D = older_layers.Convolution2D  # type: ignore[misc]  # which take a kernel's rows and columns, too
 SeparableConvolution2D = older_layers.SeparableConvolution2D  # type: ignore[misc]
 
+
+class _Joining(Maker):
+    """Of `Concatenate`: along the batch axis it is a calculation, and no layer of a network."""
+
+    def __call__(cls, axis: int = -1, **named: Any) -> Any:
+        batches = isinstance(axis, int) and axis == 0 and axis is not False
+        return Lambda(partial(np.concatenate, axis=0), **named) if batches else NAMES["Concatenate"](axis=axis, **named)
+
+    def __instancecheck__(cls, layer: object) -> bool:
+        return isinstance(layer, NAMES["Concatenate"])
+
+
+class Concatenate(NAMES["Concatenate"], metaclass=_Joining):  # type: ignore[misc, no-redef]
+    """`pellucid.layers.Concatenate`, and along axis 0."""
+
+
 _BEFORE = (*("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"),)
 _OLDER = ("AtrousConvolution2D", "Deconvolution2D", "Merge", "merge")
 _MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
@@ -35,7 +55,7 @@ _MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multi
 
 def _merged(kind: str) -> Callable[..., Any]:
     def function(inputs: Any, **named: Any) -> Any:
-        return NAMES[kind](**named)(inputs)
+        return (Concatenate if kind == "Concatenate" else NAMES[kind])(**named)(inputs)
 
     function.__name__ = function.__qualname__ = kind.lower()
     function.__doc__ = f"What a layer `{kind}` gives for a list of values."

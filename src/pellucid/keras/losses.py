@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid import _modules
+from pellucid.keras import serialized as _serialized
 from pellucid.losses import Loss as Loss
 from pellucid.losses import get as get
 from pellucid.losses.names import *  # noqa: F403 (each loss is named once, there)
@@ -30,4 +31,5 @@ class Reduction:
     NONE, SUM = "none", "sum"
 
 
+serialize, deserialize = _serialized.serializers("keras.losses", get)
 __all__ = _modules.listed(globals())

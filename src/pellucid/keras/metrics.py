@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid import _modules
+from pellucid.keras import serialized as _serialized
 from pellucid.losses.names import binary_crossentropy as binary_crossentropy
 from pellucid.losses.names import binary_focal_crossentropy as binary_focal_crossentropy
 from pellucid.losses.names import categorical_crossentropy as categorical_crossentropy
@@ -36,4 +37,5 @@ mae = MAE = mean_absolute_error
 mape = MAPE = mean_absolute_percentage_error
 msle = MSLE = mean_squared_logarithmic_error
 
+serialize, deserialize = _serialized.serializers("keras.metrics", get)
 __all__ = _modules.listed(globals())

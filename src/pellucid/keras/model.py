@@ -49,7 +49,7 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
     """
 
     shares = True
-    holds_out_last = True
+    cuts_labels = holds_out_last = True
     _waiting: Sequence[Any] = ()
     _trained: tuple[bool, ...] = ()
     """Of each layer whether it was to be trained when `compile` was called."""

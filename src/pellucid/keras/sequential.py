@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,6 +94,15 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
         for value in [] if answer is source else calls_behind([answer], source, self.name):
             self._place(value, tuple(numbers[read] for read in value.inputs))
             numbers[value] = len(self.flat_layers) - 1
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """As ours; one that has its weights keeps the input's shape, with a warning, where another is given."""
+        if input_shape is not None and self.built and not self._waiting:
+            sizes = tuple(input_shape)[1 if input_shape[0] is None else 0 :]
+            if sizes != self.input_shape[-len(sizes) :] and None not in sizes:
+                warnings.warn(f"{self.name} is built for {self.input_shape}, build({input_shape}) changes nothing")
+                return
+        super().build(input_shape)
 
     def _build(self, input_shape: Sequence[int | None] | None) -> None:
         if self._waiting and input_shape is not None:

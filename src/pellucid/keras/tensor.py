@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid._fixed import Taken
+from pellucid.autodiff import Dimensions as Dimensions
 from pellucid.autodiff import Tensor as Tensor
 from pellucid.autodiff import Variable, rules
 from pellucid.autodiff import tensor as as_tensor
@@ -37,14 +38,6 @@ def tensor(x: Any) -> Any:
 
 def _sizes(x: Any) -> Any:
     return np.asarray(np.shape(x))
-
-
-class Dimensions(tuple[int | None, ...]):
-    """Sizes of axes, which older programs ask for as a list."""
-
-    def as_list(self) -> list[int | None]:
-        """As a list."""
-        return list(self)
 
 
 class SizesOf(Dimensions):

@@ -28,7 +28,7 @@ from pellucid.layers.store import Stored
 from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.layers.taken import TAKEN
 from pellucid.layers.traits import Traits
-from pellucid.layers.variable import weight_called
+from pellucid.layers.variable import WeightArray, arrays_of, weight_called
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape, float32_array, real_array
 from pellucid.ops.geometry import expect_weights, whole
@@ -288,9 +288,9 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         return within(f"{self.place()}: {argument}", draw, getattr(self, argument))
 
     @property
-    def weights(self) -> list[Array]:
-        """Parameters, then state, as live read-only arrays; empty before the layer is built."""
-        return [_read_only(array) for array in self.arrays()]
+    def weights(self) -> list[WeightArray]:
+        """Parameters, then state, as live read-only arrays, with `name` and `numpy()`; empty before it is built."""
+        return arrays_of(self)
 
     def get_weights(self) -> list[Array]:
         """Copies of `weights`."""

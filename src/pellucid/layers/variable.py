@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pellucid.autodiff import Variable
+from pellucid.autodiff import Tensor, Variable
 from pellucid.ops import Array
 
 if TYPE_CHECKING:
@@ -48,6 +48,26 @@ class LayerWeight(Variable):
             self.array[...] = bound(self.array)
 
 
+class WeightArray(Tensor):
+    """A live, read-only array of a layer's, which is what its variable is, too: `name`, `numpy()`, `assign`."""
+
+    variable: LayerWeight | None = None
+    """None of what is calculated from it, or a part of it."""
+
+    @classmethod
+    def of(cls, weight: LayerWeight) -> WeightArray:
+        """What the variable holds."""
+        made = weight.array.view(cls)
+        made.flags.writeable = False
+        made.variable, made.node = weight, weight.node if weight.trainable else None
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if self.variable is None or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.variable, name)
+
+
 def _weights(layer: Layer, names: Iterable[str]) -> Iterator[LayerWeight]:
     """The weights that a layer calls so; those of layers within it are theirs."""
     places: Mapping[str, Any] = getattr(layer, "weight_places", {})
@@ -60,6 +80,11 @@ def weights_of(layer: Layer) -> list[LayerWeight]:
     if layer.parts:
         return [weight for part in layer.parts for weight in weights_of(part)]
     return list(_weights(layer, (*layer.params, *layer.state)))
+
+
+def arrays_of(layer: Layer) -> list[WeightArray]:
+    """What a layer keeps, parameters first; of layers within it, too."""
+    return [WeightArray.of(weight) for weight in _weights(layer, (*layer.params, *layer.state))]
 
 
 def parameters_of(layer: Layer) -> dict[str, LayerWeight]:

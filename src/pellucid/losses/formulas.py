@@ -112,6 +112,21 @@ class CategoricalCrossentropy(_Crossentropy):
         return rows_of(given, classes)
 
 
+    def targets_by_hand(self, labels: Any, shape: Shape, count: int) -> Array:
+        """Rows that sum to anything, too, as in Keras: a row's loss is in proportion to it."""
+        given = numbers(labels, count)
+        if given.ndim == 2 and given.shape[1:] == shape and not self.label_smoothing and (given >= 0).all():
+            return given.astype(np.float32)
+        return super().targets_by_hand(labels, shape, count)
+
+    def _losses(self, targets: Array, scores: Any) -> Any:
+        if targets.dtype.kind != "f" or targets.ndim > 2 or not (off := abs((sums := targets.sum(1)) - 1) > 1e-6).any():
+            return super()._losses(targets, scores)
+        shares = targets / np.where(sums > 0, sums, 1)[:, None]
+        shares[sums == 0, 0] = 1  # any, it counts nothing
+        return super()._losses(shares, scores) * np.where(off, sums, 1)
+
+
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     """The same loss under Keras's second name: integer and one-hot labels are both taken by both.
 

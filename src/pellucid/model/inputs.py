@@ -122,12 +122,27 @@ def targets_for(model: Network, images: Any, y: Any, *, named: bool = False) -> 
     if y is None:
         raise DataError(f"{model.name} got pictures without labels; give them as y, or as (x, y) where x are batches")
     words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
-    labels = y if words is None else _numbered(model, words, named=named)
+    labels = _whole(model, y) if words is None else _numbered(model, words, named=named)
     targets = np.ascontiguousarray(model.loss.prepare_targets(labels, model.graph.output_shape, examples=len(images)))
     in_rows = words is None and np.shape(labels)[1:] == model.graph.output_shape and model.graph.output_shape[-1] > 1
     if model.labels_in_rows != in_rows:
         model.labels_in_rows = in_rows
     return targets
+
+
+def _whole(model: Network, y: Any) -> Any:
+    """The labels, or, where the model cuts them, what is whole in class numbers: masks that were scaled are between."""
+    given = np.asarray(y)
+    if not (model.cuts_labels and given.dtype.kind == "f" and type(model.loss) in CROSS_ENTROPIES):
+        return y
+    if given.shape[1:] == model.graph.output_shape or not np.isfinite(given).all() or (given == np.floor(given)).all():
+        return y
+    warnings.warn(
+        f"class numbers such as {given[given != np.floor(given)][0]:g} are cut to whole ones, as in Keras; scale masks "
+        'by method="nearest"',
+        stacklevel=2,
+    )
+    return np.trunc(given)
 
 
 def _numbered(model: Network, words: Sequence[str], *, named: bool) -> Array:
@@ -190,7 +205,7 @@ def class_table(model: Network, targets: Array, class_weight: Mapping[int, float
     else:
         numbers = {name: label for label, name in enumerate(model.class_names or ())}
         class_weight = {numbers.get(key, key) if isinstance(key, str) else key: w for key, w in class_weight.items()}
-        others = [key for key in class_weight if not (isinstance(key, int | np.integer) and 0 <= key < classes)]
+        others = [key for key in class_weight if isinstance(key, str) or key not in range(classes)]
         if others:
             known = f"0 to {classes - 1}" + (f", or {', '.join(numbers)}" if numbers else "")
             raise ConfigError(f"class_weight names classes {shown(others)}, but the classes are {known}")

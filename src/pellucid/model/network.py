@@ -56,6 +56,8 @@ class Network(Stack):
 
     Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
     """
+    cuts_labels: ClassVar[bool] = False
+    """Whether class numbers that are not whole are cut to whole ones, with a warning."""
     holds_out_last: ClassVar[bool] = False
     """Whether `validation_split` takes the last pictures, as Keras does, and not of each class its share."""
     stop_training: bool

@@ -10,6 +10,7 @@ from typing import Any
 from pellucid import optimizers
 from pellucid._fixed import Maker
 from pellucid.keras.optimizers import schedules
+from pellucid.keras.serialized import serializers
 from pellucid.optimizers import AdamW, Optimizer, get
 
 
@@ -44,7 +45,8 @@ Ftrl = _shrinking(optimizers.Ftrl)
 adam, sgd, rmsprop, adagrad, adadelta, adamax, nadam = Adam, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam
 """As they were called before Keras 2.4."""
 
+serialize, deserialize = serializers("keras.optimizers", get)
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "Optimizer", "RMSprop",
-    "adadelta", "adagrad", "adam", "adamax", "get", "nadam", "rmsprop", "schedules", "sgd",
+    "adadelta", "adagrad", "adam", "adamax", "deserialize", "get", "nadam", "rmsprop", "schedules", "serialize", "sgd",
 ]  # fmt: skip

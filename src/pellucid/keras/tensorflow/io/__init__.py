@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.keras.tensor import tensor
+from pellucid.keras.tensorflow.io import gfile
 
-__all__ = ["decode_image", "decode_jpeg", "decode_png", "read_file"]
+__all__ = ["decode_image", "decode_jpeg", "decode_png", "gfile", "read_file"]
 
 
 def read_file(filename: Any, name: Any = None) -> bytes:
