@@ -204,12 +204,23 @@ def test_weights_of_layers_are_variables() -> None:
         keras.optimizers.SGD().apply_gradients([(None, kernel)])
 
 
-def test_weights_that_changed_since_are_not_silently_used() -> None:
+def test_a_gradient_is_that_of_the_weights_which_the_tape_saw() -> None:
     model = network()
     with tf.GradientTape(persistent=True) as tape:
         loss = SCORES(Y, model(X, training=True))
-    optimizer, weights = keras.optimizers.SGD(), model.trainable_variables
-    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+    optimizer, weights = keras.optimizers.SGD(0.5), model.trainable_variables
+    before = tape.gradient(loss, weights)
+    for _ in range(2):
+        optimizer.apply_gradients(zip(before, weights, strict=True))
+    changed = model.get_weights()
+    for one, again in zip(before, tape.gradient(loss, weights), strict=True):
+        np.testing.assert_array_equal(one, again)
+    for one, again in zip(changed, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, again)
+    model.set_weights([0 * array for array in changed])
+    with tf.GradientTape() as tape:
+        loss = SCORES(Y, model(X, training=True))
+    model.set_weights(changed)
     with pytest.raises(ConfigError, match="weights changed since"):
         tape.gradient(loss, weights)
 

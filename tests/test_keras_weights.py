@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,3 +59,71 @@ def test_checkpoints_of_epochs_are_found_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(other.predict(x), model.predict(x))
     model.save_weights(tmp_path / "alone" / "cp.ckpt")
     assert tf.train.latest_checkpoint(tmp_path / "alone") == str(tmp_path / "alone" / "cp.ckpt")
+
+
+def test_a_layers_weights_are_arrays_and_variables() -> None:
+    conv = made().layers[0]
+    kernel, bias = conv.weights
+    assert (kernel.name, bias.name, kernel.trainable) == ("kernel", "bias", True)
+    assert type(kernel.numpy()) is np.ndarray and not np.shares_memory(kernel.numpy(), kernel)
+    with pytest.raises(ValueError, match="read-only"):
+        kernel[0] = 1
+    kernel.assign(np.ones(kernel.shape))
+    np.testing.assert_array_equal(conv.kernel.numpy(), np.ones((3, 3, 2, 3)))
+    assert kernel.numpy().sum() == 54
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(conv(np.ones((1, 6, 6, 2), np.float32)) ** 2)
+    assert [d.shape for d in tape.gradient(loss, conv.weights)] == [(3, 3, 2, 3), (3,)]
+
+
+def test_a_row_that_is_built_keeps_its_shape() -> None:
+    model = made()
+    with pytest.warns(UserWarning, match="changes nothing"):
+        model.build((None, 72))
+    model.build((None, 6, 6, 2))
+    assert model.input_shape == (None, 6, 6, 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "thing"),
+    [
+        (keras.losses, keras.losses.Huber(delta=2.0)),
+        (keras.metrics, keras.metrics.AUC(num_thresholds=50)),
+        (keras.optimizers, keras.optimizers.SGD(0.1, momentum=0.9)),
+    ],
+)
+def test_losses_metrics_and_optimizers_are_described(module: Any, thing: Any) -> None:
+    record = module.serialize(thing)
+    assert record["class_name"] == type(thing).__name__
+    assert module.deserialize(record).config() == thing.config()
+    assert module.deserialize({"class_name": "own", "config": "own"}, {"own": abs}) is abs
+    with pytest.raises(ConfigError, match="unknown"):
+        module.deserialize("no such thing")
+
+
+def test_files_by_tensorflows_names(tmp_path: Path) -> None:
+    gfile = tf.io.gfile
+    gfile.makedirs(tmp_path / "a" / "b")
+    with gfile.GFile(tmp_path / "a" / "x.txt", "w") as file:
+        file.write("x")
+    gfile.copy(tmp_path / "a" / "x.txt", tmp_path / "y.txt")
+    with pytest.raises(FileExistsError, match="overwrite"):
+        gfile.rename(tmp_path / "y.txt", tmp_path / "a" / "x.txt")
+    assert gfile.glob(str(tmp_path / "*.txt")) == [str(tmp_path / "y.txt")]
+    assert gfile.exists(tmp_path / "a") and gfile.isdir(tmp_path / "a")
+
+
+def test_batches_behind_one_another_and_sizes_of_tensors() -> None:
+    x = tf.ones((2, 3))
+    assert keras.layers.Concatenate(axis=0)([x, x]).shape.as_list() == [4, 3]
+    assert (x.shape.rank, x.shape.num_elements(), x.shape) == (2, 6, (2, 3))
+    assert isinstance(keras.layers.Concatenate(), keras.layers.Concatenate)
+
+
+def test_masks_between_classes_are_cut_as_in_keras() -> None:
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(3, 1)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, masks = np.ones((2, 4, 4, 1), np.float32), np.full((2, 4, 4, 1), 1.9375, np.float32)
+    with pytest.warns(UserWarning, match=r"1\.9375 are cut"):
+        between = model.evaluate(x, masks, verbose=0)
+    assert between == model.evaluate(x, np.ones((2, 4, 4, 1)), verbose=0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid import Sequential, losses
+from pellucid.autodiff import GradientTape, Variable
 from pellucid.errors import ConfigError
 from pellucid.layers import Dense, Flatten
 
@@ -139,3 +140,18 @@ def test_a_function_of_ones_own_trains_as_the_loss_it_is() -> None:
 def test_a_function_that_gives_another_shape_is_refused_with_what_to_write() -> None:
     with pytest.raises(ConfigError, match=r"<lambda>|OwnLoss.*axis=-1"):
         _small(lambda t, y: np.mean(np.square(t - y), axis=0)).fit(X, np.eye(3)[Y], verbose=0, doctor=False)
+
+
+def test_rows_that_sum_to_anything_count_in_proportion() -> None:
+    torch = pytest.importorskip("torch")
+    rows, scores = RNG.integers(0, 2, (4, 5)).astype(np.float32), RNG.random((4, 5), np.float32)
+    rows[0] = 0
+    given = torch.tensor(scores, requires_grad=True)
+    expected = -(torch.tensor(rows) * torch.log_softmax(given, 1)).sum(1)
+    (expected * torch.arange(4)).sum().backward()
+    variable = Variable(scores)
+    with GradientTape() as tape:
+        found = losses.FUNCTIONS["categorical_crossentropy"](rows, variable, from_logits=True)
+        total = (found * np.arange(4, dtype=np.float32)).sum()
+    np.testing.assert_allclose(found, expected.detach(), atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(total, variable), given.grad, atol=1e-6)

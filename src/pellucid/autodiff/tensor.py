@@ -110,7 +110,7 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
         return (np.char.encode(plain, "utf-8").astype(object) if plain.dtype.kind == "U" else plain)[()]
 
     @property
-    def shape(self) -> Dimensions:
+    def shape(self) -> Any:
         """As NumPy's, and TensorFlow's."""
         return Dimensions(_sizes_of.__get__(self))
 

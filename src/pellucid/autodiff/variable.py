@@ -69,6 +69,9 @@ class Variable(NDArrayOperatorsMixin):
         """What an optimizer knows it by."""
         return self.name
 
+    def changing(self) -> None:
+        """Say that its numbers are about to change."""
+
     def changed(self) -> None:
         """Say that its numbers have changed."""
 
@@ -105,6 +108,7 @@ class Variable(NDArrayOperatorsMixin):
         given = np.asarray(value)
         if given.shape != self.array.shape and given.ndim:
             raise ShapeError(f"{self.path}: assign needs shape {self.array.shape}, got {given.shape}")
+        self.changing()
         self.array[...] = given
         self.changed()
         return self
@@ -141,6 +145,7 @@ class Variable(NDArrayOperatorsMixin):
 
     def _assign_part(self, key: Any, value: Any) -> Variable:
         """Give a part of its numbers a value, as `x[key].assign(value)` does."""
+        self.changing()
         self.array[key] = np.asarray(value)
         self.changed()
         return self

@@ -26,6 +26,7 @@ from pellucid.keras.older_layers import Merge as Merge
 from pellucid.keras.older_layers import merge as merge
 from pellucid.keras.tensor import InputLayer as _InputLayer
 from pellucid.layers import NAMES
+from pellucid.layers import Concatenate as _Concatenate
 from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
 
 Input = InputLayer = _InputLayer  # type: ignore[misc]  # in place of ours
@@ -38,13 +39,13 @@ class _Joining(Maker):
 
     def __call__(cls, axis: int = -1, **named: Any) -> Any:
         batches = isinstance(axis, int) and axis == 0 and axis is not False
-        return Lambda(partial(np.concatenate, axis=0), **named) if batches else NAMES["Concatenate"](axis=axis, **named)
+        return Lambda(partial(np.concatenate, axis=0), **named) if batches else _Concatenate(axis, **named)
 
     def __instancecheck__(cls, layer: object) -> bool:
-        return isinstance(layer, NAMES["Concatenate"])
+        return isinstance(layer, _Concatenate)
 
 
-class Concatenate(NAMES["Concatenate"], metaclass=_Joining):  # type: ignore[misc, no-redef]
+class Concatenate(_Concatenate, metaclass=_Joining):  # type: ignore[no-redef]
     """`pellucid.layers.Concatenate`, and along axis 0."""
 
 

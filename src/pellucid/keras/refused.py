@@ -34,6 +34,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
         **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
         **_each("GroupQueryAttention", "MultiHeadAttention is here"),
+        **_each("RandomHeight RandomWidth", "RandomZoom(height_factor, width_factor) scales a picture within its size"),
         **_each("GaussianDropout", "Dropout, AlphaDropout and GaussianNoise are here"),
         **_each("ActivityRegularization", "penalise the weights: kernel_regularizer"),
     },

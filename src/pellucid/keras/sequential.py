@@ -100,7 +100,8 @@ class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls t
         if input_shape is not None and self.built and not self._waiting:
             sizes = tuple(input_shape)[1 if input_shape[0] is None else 0 :]
             if sizes != self.input_shape[-len(sizes) :] and None not in sizes:
-                warnings.warn(f"{self.name} is built for {self.input_shape}, build({input_shape}) changes nothing")
+                said = f"{self.name} is built for {self.input_shape}, build({input_shape}) changes nothing"
+                warnings.warn(said, stacklevel=2)
                 return
         super().build(input_shape)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,17 @@ class Pass:
     training: bool
     draw: Callable[[], int]
     pending: list[tuple[Layer, Any]] | None = None
+
+
+class Reader:
+    """A pass that a tape remembers. arrays: the weights that it read, kept once they are about to change."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.written = layer.times_written
+        self.arrays: dict[str, Array] | None = None
+        if layer.store.readers is None:
+            layer.store.readers = weakref.WeakSet()
+        layer.store.readers.add(self)
 
 
 class _Passes(threading.local):
@@ -116,14 +128,18 @@ def _recorded(
     weights: Mapping[str, Any], how: Mapping[str, Any],
 ) -> Tensor:  # fmt: skip
     places = [i for i, node in enumerate(nodes) if node is not None]
-    written = layer.times_written
+    reader = Reader(layer)
 
     def pull(d: Array, needed: Sequence[bool]) -> Sequence[Any]:
-        if layer.times_written != written:
+        if layer.times_written != reader.written and reader.arrays is None:
             raise ConfigError(
-                f"{layer.place()}: its weights changed since the tape recorded them; take all gradients before "
-                "apply_gradients"
+                f"{layer.place()}: its weights changed since the tape recorded them, by fit or set_weights; take all "
+                "gradients before"
             )
+        with layer.holding(reader.arrays or {}):
+            return pulled(d, needed)
+
+    def pulled(d: Array, needed: Sequence[bool]) -> Sequence[Any]:
         if isinstance(d, Tensor):
             return _pulled_by_calculation(layer, d, each, places, weights, how)
         d = np.ascontiguousarray(d, np.float32)

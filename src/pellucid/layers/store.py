@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pellucid.layers import eager
 
 if TYPE_CHECKING:
-    import weakref
-
     from pellucid.layers.layer import Layer
     from pellucid.layers.weights import Weights
     from pellucid.ops import Array
@@ -22,10 +22,13 @@ Kind = TypeVar("Kind", bound="Layer")
 class Store:
     """A layer's arrays, and what concerns them. Whoever has the same one has the same weights."""
 
+    readers: weakref.WeakSet[eager.Reader] | None = None
+    """Passes that tapes remember."""
+
     def apart(self) -> Store:
         """The same arrays for a layer of no model, which may be given others."""
         other = Store()
-        other.__dict__.update(vars(self), owner=None, _writable={})
+        other.__dict__.update(vars(self), owner=None, _writable={}, readers=None)
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -33,7 +36,7 @@ class Store:
         arrays = {
             name: {key: array.copy() for key, array in vars(self)[name].items()} for name in ("_params", "_state")
         }
-        return {**vars(self), **arrays, "_writable": {}, "owner": None}
+        return {**vars(self), **arrays, "_writable": {}, "owner": None, "readers": None}
 
 
 def _kept(name: str) -> Any:
@@ -73,6 +76,28 @@ class Stored:
         if layer_parts := cast("Layer", self).parts:
             return tuple(array for part in layer_parts for array in part.arrays())
         return *self._params.values(), *self._state.values()
+
+    def changing(self) -> None:
+        """Say that weights are about to change: whatever tapes remember keeps those that it read."""
+        for reader in self.store.readers or ():
+            if reader.arrays is None and reader.written == self.times_written:
+                reader.arrays = {name: array.copy() for name, array in self._params.items()}
+
+    @contextmanager
+    def holding(self, arrays: Mapping[str, Array]) -> Iterator[None]:
+        """A block in which parameters have these values: in place, layers within it have the same arrays."""
+        there = {name: cast("Layer", self).writable(name) for name in arrays}
+        now = {name: array.copy() for name, array in there.items()}
+        try:
+            self._fill(there, arrays)
+            yield
+        finally:
+            self._fill(there, now)
+
+    def _fill(self, there: Mapping[str, Array], values: Mapping[str, Array]) -> None:
+        for name, array in there.items():
+            array[...] = values[name]
+        self.version += len(there)
 
     def __copy__(self) -> Any:
         """A layer of no model, with arrays of its own."""

@@ -39,6 +39,10 @@ class LayerWeight(Variable):
         """Whether it is trained: a layer around its own may be frozen, too."""
         return self._layer.trainable and self._around.trainable and self.name in self._layer.params
 
+    def changing(self) -> None:
+        for layer in {id(one): one for one in (self._layer, self._around)}.values():
+            layer.changing()
+
     def changed(self) -> None:
         self._layer.changed(self.name)
 
@@ -61,6 +65,10 @@ class WeightArray(Tensor):
         made.flags.writeable = False
         made.variable, made.node = weight, weight.node if weight.trainable else None
         return made
+
+    def numpy(self) -> Any:
+        """A copy of its numbers, as a plain array."""
+        return super().numpy() if self.variable is None else self.variable.numpy()
 
     def __getattr__(self, name: str) -> Any:
         if self.variable is None or name.startswith("_"):

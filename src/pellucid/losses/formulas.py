@@ -111,7 +111,6 @@ class CategoricalCrossentropy(_Crossentropy):
             )
         return rows_of(given, classes)
 
-
     def targets_by_hand(self, labels: Any, shape: Shape, count: int) -> Array:
         """Rows that sum to anything, too, as in Keras: a row's loss is in proportion to it."""
         given = numbers(labels, count)

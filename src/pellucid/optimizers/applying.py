@@ -126,6 +126,7 @@ def apply_gradients(optimizer: Optimizer, applied: Applied, grads_and_vars: Iter
         rate = optimizer.learning_rate_at(applied.step)
         applied.step += 1
         for d, variable in given:
+            variable.changing()
             param = np.ascontiguousarray(variable.array)
             decay = optimizer.weight_decay_of(variable.path)
             moments = applied.moments_of(variable, optimizer.slots)
