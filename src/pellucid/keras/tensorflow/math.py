@@ -17,8 +17,8 @@ from pellucid.layers.symbolic import Symbolic, is_symbolic
 
 __all__ = [
     "abs", "acos", "add", "add_n", "argmax", "argmin", "asin", "atan", "atan2", "ceil", "clip_by_norm",
-    "confusion_matrix", "cos", "cosh", "cumsum", "divide", "divide_no_nan", "einsum", "equal", "exp", "expm1",
-    "floor", "floordiv", "greater", "greater_equal", "is_finite", "is_inf", "is_nan", "l2_normalize", "less",
+    "confusion_matrix", "cos", "cosh", "cumprod", "cumsum", "divide", "divide_no_nan", "einsum", "equal", "exp",
+    "expm1", "floor", "floordiv", "greater", "greater_equal", "is_finite", "is_inf", "is_nan", "l2_normalize", "less",
     "less_equal", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "matmul", "maximum",
     "minimum", "mod", "multiply", "negative", "norm", "not_equal", "pow", "reciprocal", "reduce_all", "reduce_any",
     "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
@@ -125,6 +125,11 @@ def stop_gradient(x: Any, name: Any = None) -> Any:
 def cumsum(x: Any, axis: int = 0, name: Any = None) -> Any:
     """Each with the sum of those before it."""
     return np.cumsum(numbers(x, "cumsum"), axis=axis)
+
+
+def cumprod(x: Any, axis: int = 0, name: Any = None) -> Any:
+    """Each times the product of those before it."""
+    return np.cumprod(numbers(x, "cumprod"), axis=axis)
 
 
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = None) -> Any:
