@@ -111,16 +111,20 @@ def decode(source: Path | bytes, rule: Fitting) -> NDArray[np.uint8]:
 def decode_with_numbers(source: Path | bytes, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what the file's numbers are where they are neither of 8 nor of 16 bits."""
     with _opened(source) as image:
-        if rule.mask:
-            return _fit(_upright(_class_numbers(image), _orientation(image)), rule), None
-        if image.format in ("JPEG", "MPO"):
-            upright = image.size[::-1] if _orientation(image) >= 5 else image.size
-            wanted = 2 * _scale(*upright, rule)
-            width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
-            image.draft("RGB" if rule.channels == 3 else "L", (width, height))
-        with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
-            plain, numbers = _eight_bits(source, image)
-            return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), numbers
+        return _decoded(source, image, rule)
+
+
+def _decoded(source: Path | bytes, image: Image.Image, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
+    if rule.mask:
+        return _fit(_upright(_class_numbers(image), _orientation(image)), rule), None
+    if image.format in ("JPEG", "MPO"):
+        upright = image.size[::-1] if _orientation(image) >= 5 else image.size
+        wanted = 2 * _scale(*upright, rule)
+        width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
+        image.draft("RGB" if rule.channels == 3 else "L", (width, height))
+    with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
+        plain, numbers = _eight_bits(source, image)
+        return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), numbers
 
 
 def decode_sent(content: bytes, rule: Fitting) -> NDArray[np.uint8]:
@@ -128,14 +132,14 @@ def decode_sent(content: bytes, rule: Fitting) -> NDArray[np.uint8]:
 
     Errors: DataError, also for one of more pixels than are worth the memory.
     """
-    height, width = probe(content).size
     most = MAX_SENT_PHOTOGRAPH if content.startswith(JPEG) else MAX_SENT_PIXELS
-    if height * width > most:
-        raise DataError(
-            f"this picture's {width:,} x {height:,} pixels are more than the {most // 10**6} million "
-            "that can be sent; make it smaller"
-        )
-    return decode(content, rule)
+    with _opened(content) as image:
+        if math.prod(image.size) > most:
+            raise DataError(
+                f"this picture's {image.width:,} x {image.height:,} pixels are more than the {most // 10**6} million "
+                "that can be sent; make it smaller"
+            )
+        return _decoded(content, image, rule)[0]
 
 
 def _class_numbers(image: Image.Image) -> Image.Image:
@@ -204,6 +208,8 @@ def _opened(source: Path | bytes) -> Iterator[Image.Image]:
             if math.prod(image.size) > MAX_MEGAPIXELS * 10**6:
                 raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_MEGAPIXELS} million")
             yield image
+    except DataError:
+        raise
     except Image.DecompressionBombError as error:
         raise DataError(f"{name}: cannot be decoded (its pixels are more than {MAX_MEGAPIXELS} million)") from error
     except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
@@ -283,7 +289,8 @@ def _in_mode(image: Image.Image, channels: int) -> Image.Image:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, colours)
-    return image.convert("RGB" if channels == 3 else "L")
+    mode = "RGB" if channels == 3 else "L"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _scale(width: int, height: int, rule: Fitting) -> float:
