@@ -154,11 +154,19 @@ def test_rubbish_is_ignored_and_the_rest_is_named(pets):
     data = datasets.load(pets, size=8)
     assert data.class_names == ("cat", "dog") and len(data.train) + len(data.test) == 30
     assert data.skipped == [
-        ("cat/a.heic", "type .heic is not supported"),
-        ("dog/b.HEIC", "type .heic is not supported"),
+        ("cat/a.heic", "type .heic is not supported; save it as JPEG or PNG"),
+        ("dog/b.HEIC", "type .heic is not supported; save it as JPEG or PNG"),
         ("dog/notes", "type without a suffix is not supported"),
         ("readme.txt", "lies in no class's folder"),
     ]
+
+
+def test_a_folder_of_pictures_that_are_not_read_says_what_they_are(tmp_path):
+    for name in ("a/1.HEIC", "b/2.HEIC"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=r"2 files are left out, a/1.HEIC: type .heic .*save it as JPEG or PNG"):
+        datasets.load(tmp_path)
 
 
 def test_undecodable_pictures_are_named_and_the_others_go_on(pets):

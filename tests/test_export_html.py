@@ -281,7 +281,7 @@ def test_the_page_is_used_as_people_do(browser: Any, tmp_path: Path) -> None:
         assert page.locator("#drawing .class").count() == 3 and page.inner_text("h1") == "<i>"
         page.select_option("#drawing select", "2")
         page.click("#drawing .teach button")
-        page.set_input_files("#files", [str(path), str(tmp_path / "none.png")])
+        page.set_input_files("#files", [str(tmp_path / "none.png"), str(path)])
         page.wait_for_selector("#problem:not([hidden])")
         assert wrong in page.inner_text("#problem")
         assert page.locator("#answers .class").count() == 3

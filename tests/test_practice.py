@@ -95,7 +95,7 @@ def test_the_command_prints_a_table_and_json(folder: Path, tmp_path: Path, capsy
 def test_a_narrow_terminal_shows_the_settings_it_has_room_for(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pellucid.cli.runs.columns_there", lambda: 60)
+    monkeypatch.setattr("pellucid.cli.output.columns_there", lambda: 60)
     for sort, there, left in (("best", "optimizer", "patience, seed"), ("seed", "seed", "epochs, patience")):
         assert main(["runs", str(folder), "--sort", sort]) == 0
         out, err = capsys.readouterr()

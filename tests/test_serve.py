@@ -172,6 +172,14 @@ def test_another_sites_page_gets_no_answer() -> None:
         assert client.get("/metrics", headers={"Host": "evil.example:8000"}).status_code == 403
 
 
+def test_another_address_or_method_is_told_where_to_send(client: TestClient) -> None:
+    answer = client.get("/predict")
+    assert answer.status_code == 405 and answer.headers["allow"] == "POST"
+    assert answer.json()["problem"] == "/predict is asked by POST; a picture is sent by POST to /predict, see /docs"
+    for missing in ("/none", "/page/none.js"):
+        assert client.get(missing).status_code == 404 and "no such page" in client.get(missing).json()["problem"]
+
+
 def test_a_token_is_asked_for_everywhere_but_on_the_page() -> None:
     with TestClient(pellucid.serve.make_app(MODEL, token="키")) as client:
         refused = client.post("/predict", content=picture())

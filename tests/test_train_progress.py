@@ -84,6 +84,20 @@ def test_a_bar_where_the_output_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     assert "\x1b[" not in epochs_on(plain, [0, 0, 20, 40, 60], monkeypatch, bar=False)
 
 
+@pytest.mark.parametrize(("epochs", "seconds", "lines"), [(50, 0.1, 50), (100, 0.04, 11), (100, 2.0, 97)])
+def test_of_many_quick_epochs_some_have_a_line(epochs: int, seconds: float, lines: int) -> None:
+    """The first, each tenth, and the last one, after 97 of 100."""
+    file = io.StringIO()
+    with Progress(file) as progress:
+        progress(TrainingStarted(0, epochs, 3, 30, 5, 10, small()))
+        for epoch in range(min(epochs, 97)):
+            progress(EpochEnded(epoch, {"loss": 0.5}, 0.1, seconds, 30.0, False))
+        progress(TrainingEnded("enough", 97, 0))
+    head, *shown, _ = file.getvalue().splitlines()
+    assert head.split()[0] == "epoch" and len(shown) == lines
+    assert shown[0].split()[0] == f"1/{epochs}" and shown[-1].split()[0] == f"{min(epochs, 97)}/{epochs}"
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_doctor_speaks_in_a_line_of_its_own(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rich")

@@ -132,10 +132,12 @@ def deliver(answers: list[dict[str, Any]], out: Place | None, as_json: bool) -> 
     elif as_json:
         print_json(answers)
     else:
-        print_table(["picture", "of its pixels", "mask", "overlay"], [_row(a) for a in answers], whole=[0, 2, 3])
+        print_table(["picture", "of its pixels", "mask"], [_row(a) for a in answers], whole=[0, 2])
+        if answers:
+            note(f"masks, and overlays beside them, are in {Path(answers[0]['mask']).parent}")
 
 
 def _row(answer: dict[str, Any]) -> list[str]:
     shares = [f"{one['class']} {percent(one['share'])}" for one in answer["classes"]]
     more = "" if len(shares) <= LISTED else f", {len(shares) - LISTED} more"
-    return [answer["picture"], ", ".join(shares[:LISTED]) + more, answer["mask"], answer["overlay"]]
+    return [answer["picture"], ", ".join(shares[:LISTED]) + more, Path(answer["mask"]).name]

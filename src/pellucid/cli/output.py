@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ import typer
 
 from pellucid._numbers import percent as percent  # where the commands look for it
 from pellucid._progress import is_terminal
-from pellucid._text import csv_text, json_text, printable, say
+from pellucid._text import csv_text, json_text, printable, say, text_columns
 from pellucid._text import note as note
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
@@ -64,6 +64,27 @@ def print_table(
     lines = [line.rstrip() for line in drawn.getvalue().splitlines()]  # what fills a line up would wrap
     text = "\n".join(line if line.strip(" ─") else line[:room] for line in lines)
     say(text if says("─") else text.replace("─", "-"))
+
+
+def print_columns(
+    columns: Mapping[str, Sequence[str]], spare: Sequence[str], *, right: Sequence[str] = (), more: str
+) -> None:
+    """A table of columns by their heads, without those of `spare` that a terminal has no room for, the last ones first.
+
+    more: where these are, which is said.
+    """
+    widths = {name: GAP + max(map(text_columns, (name, *cells))) for name, cells in columns.items()}
+    room, left = columns_there() - sum(width for name, width in widths.items() if name not in spare), []
+    for name in spare:
+        if widths[name] > room:
+            left.append(name)
+        else:
+            room -= widths[name]
+    heads = [name for name in columns if name not in left]
+    rows = [list(row) for row in zip(*(columns[name] for name in heads), strict=True)]
+    print_table(heads, rows, right=[heads.index(name) for name in right if name in heads], whole=range(len(heads)))
+    if left:
+        note(f"without room here: {', '.join(left)}; {more}")
 
 
 def columns_there() -> int:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pellucid._text import note, text_columns
-from pellucid.cli.output import (
-    GAP,
-    CsvFile,
-    JsonFlag,
-    check_table_name,
-    columns_there,
-    percent,
-    print_json,
-    print_table,
-    write_table,
-)
+from pellucid._text import note
+from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, percent, print_columns, print_json, write_table
 from pellucid.runs.comparing import Compared, differing, find_runs, ordered
 from pellucid.train.listeners import duration
 
@@ -71,28 +60,13 @@ def runs(
         columns["best"] = ["-" if run.best is None else percent(run.best) for run in chosen]
         columns["epoch"] = [f"{run.epoch or '-'}/{run.epochs}{' *' * (run.ended != ENDED)}" for run in chosen]
         columns["time"] = [duration(run.time) for run in chosen]
-        left = _too_many(columns, different, sort.removeprefix("-"))
-        heads = [name for name in columns if name not in left]
-        rows = [list(row) for row in zip(*(columns[name] for name in heads), strict=True)]
-        print_table(heads, rows, right=range(len(heads) - 3, len(heads)), whole=range(len(heads)))
-        if left:
-            note(f"without room here: {', '.join(left)}; --sort NAME shows one, --csv FILE and --json have all")
+        # the last settings go first, before them what the runs' names say already
+        said = [name for name in different if all(map(operator.contains, columns["run"], columns[name]))]
+        spare = sorted(different, key=lambda name: (name != sort.removeprefix("-"), name in said))
+        right = ("best", "epoch", "time")
+        print_columns(columns, spare, right=right, more="--sort NAME shows one, --csv FILE and --json have all")
         if any(run.ended != ENDED for run in chosen):
             note("* not all epochs: it was stopped, or is being trained; pellucid train --resume RUN goes on with it")
-
-
-def _too_many(columns: Mapping[str, Sequence[str]], settings: Sequence[str], by: str) -> list[str]:
-    """The settings that a terminal has no room for: the last ones, before them what the runs' names say already."""
-    widths = {name: GAP + max(map(text_columns, (name, *cells))) for name, cells in columns.items()}
-    said = [n for n in settings if all(map(operator.contains, columns["run"], columns[n]))]
-    room = columns_there() - sum(width for name, width in widths.items() if name not in settings)
-    left = []
-    for name in sorted(settings, key=lambda name: (name != by, name in said)):
-        room -= widths[name]
-        if room < 0:
-            left.append(name)
-            room += widths[name]
-    return left
 
 
 def _cell(run: Compared, name: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from pellucid._progress import WorkBar
 from pellucid._text import say
-from pellucid.cli.output import JsonFlag, print_json, print_table
+from pellucid.cli.output import JsonFlag, print_columns, print_json, print_table
 
 LIST_EXAMPLES = "Example:\n   pellucid weights list --json"
 FETCH_EXAMPLES = (
@@ -55,11 +55,18 @@ def list_weights(as_json: JsonFlag = False) -> None:
             ]
         )
         return
-    rows = [[one.network, file, str(one.megabytes), one.scaling, one.licence] for file, one in PUBLISHED.items()]
-    print_table(["network", "file", "MB", "scaling", "licence"], rows, right=[2], whole=[0, 2])
-    here = [[file, str(place)] for file, place in places.items() if place is not None]
+    known = list(PUBLISHED.values())
+    columns = {
+        "network": [one.network for one in known],
+        "file": list(PUBLISHED),
+        "MB": [str(one.megabytes) for one in known],
+        "scaling": [one.scaling for one in known],
+        "licence": [one.licence for one in known],
+    }
+    print_columns(columns, ["scaling", "licence"], right=["MB"], more="--json has all")
+    here = [[str(place)] for place in places.values() if place is not None]
     if here:
-        print_table(["file", "where"], here, whole=[0])
+        print_table(["on this machine"], here, whole=[0])
     else:
         say("none of them is on this machine; pellucid weights fetch NETWORK brings one")
 

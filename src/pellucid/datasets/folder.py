@@ -71,7 +71,9 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         given = labelled.given(entries) if labelled else {entry.class_name for entry in entries}
         _check_known(root, given, names, own=class_names is None)
     if not entries:
-        raise DataError(f"{root}: no pictures; expected files of type {known_types()} {_wanted(masks)}")
+        raise DataError(
+            f"{root}: no pictures{_unread(listing)}; expected files of type {known_types()} {_wanted(masks)}"
+        )
     built = _built(root, entries, request, progress, multiple=1 if masks is None else MULTIPLE)
     skipped = sorted([*listing.skipped, *((entries[row].name, reason) for row, reason in built.failures.items())])
     kept = [entries[row] for row in built.kept]
@@ -153,6 +155,12 @@ def _listing(
 def has_validation(root: Path, tables: Sequence[Table] = ()) -> bool:
     """Whether a folder, or its table of labels, says itself which pictures are for validation. Errors: DataError."""
     return "validation" in _listing(root, tables, None)[2].classes
+
+
+def _unread(listing: Listing) -> str:
+    """What is there instead, the first file and how many."""
+    there = [f"{file}: {reason}" for file, reason in listing.skipped if reason.startswith("type ")]
+    return f"; {len(there):,} files are left out, {there[0]}" if there else ""
 
 
 def _wanted(masks: Masks | None) -> str:

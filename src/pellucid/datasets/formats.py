@@ -7,6 +7,10 @@ from pathlib import Path
 _KINDS = "jpg jpeg jpe jfif jif jfi mpo png apng bmp dib gif webp tif tiff ppm pgm pbm pnm"
 SUFFIXES = frozenset(f".{kind}" for kind in _KINDS.split())
 
+_OTHERS = "heic heif avif jxl jp2 svg psd raw cr2 cr3 nef arw dng"
+ELSEWHERE = frozenset(f".{kind}" for kind in _OTHERS.split())
+"""Endings of pictures that are not read here."""
+
 READERS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 """Pillow's, chosen by content, whatever a file is called: others of its readers start programs (Ghostscript, for EPS)
 or are little used and little tested."""
@@ -18,6 +22,13 @@ _HEAD_BYTES = 16
 def is_picture(path: Path) -> bool:
     """Whether a file is taken for a picture. A download without an ending is one if it begins as one."""
     return path.suffix.lower() in SUFFIXES or begins_as_picture(path)
+
+
+def unsupported(path: Path) -> str:
+    """Why a file is left out that is no picture by `is_picture`."""
+    suffix = path.suffix.lower()
+    remedy = "; save it as JPEG or PNG" if suffix in ELSEWHERE else ""
+    return f"type {suffix or 'without a suffix'} is not supported{remedy}"
 
 
 def begins_as_picture(source: Path | bytes) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid._text import printable
-from pellucid.datasets.formats import is_picture
+from pellucid.datasets.formats import is_picture, unsupported
 from pellucid.errors import DataError
 
 _IGNORED = frozenset(
@@ -118,7 +118,7 @@ def _read(folder: Folder, seen: set[tuple[int, int]]) -> list[tuple[Folder, Path
             elif is_picture(path):
                 folder.pictures.append(path)
             else:
-                folder.others.append((path, f"type {path.suffix.lower() or 'without a suffix'} is not supported"))
+                folder.others.append((path, unsupported(path)))
         elif path.is_symlink():
             links.append((folder, path))
         else:

@@ -22,6 +22,8 @@ from pellucid.files.inside import Inside
 from pellucid.files.sharing import rename
 
 _BESIDE = (".pellucid-", ".tmp")
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What a full disk says, or one of which nobody may have more; Windows has no second."""
 
 
 @contextlib.contextmanager
@@ -73,7 +75,8 @@ def _failed(path: object, error: Exception) -> CheckpointError:
     if isinstance(error, CheckpointError):
         return error
     reason = getattr(error, "strerror", None) or str(error)
-    return CheckpointError(f"{path}: cannot be written: {reason}; choose a folder that exists and has room")
+    remedy = "make room there" if getattr(error, "errno", None) in _FULL else "choose a folder that exists and has room"
+    return CheckpointError(f"{path}: cannot be written: {reason}; {remedy}")
 
 
 def _resolved(path: str | os.PathLike[str]) -> tuple[IO[bytes] | None, Inside]:

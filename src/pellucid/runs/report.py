@@ -125,7 +125,7 @@ def report(
     if (both := stages(history, config)) is not None:
         console.say(both)
     console.say(f"test {judge(folder / MODEL_FILE, dataset, console, processes)} on {len(dataset.test):,} pictures")
-    if dataset.held_out is dataset.test:
+    if dataset.held_out is dataset.test and history.epoch:
         console.say(f"last {judge(folder / LAST_FILE, dataset, console, processes)} after the last epoch")
         console.note("(the epoch kept is the best on these same pictures; validation=0.1 chooses it on others)")
     console.say(f"run {folder}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import path_of
 from pellucid._display import Shown
-from pellucid.errors import ConfigError
+from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.inside import Inside
 from pellucid.runs.console import Console
-from pellucid.runs.folder import CHECKPOINTS, check_unused, make_run_folder, write_record
+from pellucid.runs.folder import CHECKPOINTS, RUN_FILE, check_unused, make_run_folder, write_record
 from pellucid.runs.pretrained import published_start, two_stages
 from pellucid.runs.report import draw, record, report
 from pellucid.runs.setup import (
@@ -275,22 +275,27 @@ def go(
     from pellucid.train import TrainingStarted
 
     with console.watching() as listeners, each_by_itself():
-        history = run_training(
-            network,
-            *examples,
-            config,
-            folder if checkpoints is not None else None,
-            augment=augment_for(dataset, config),
-            listeners=[*(tracking.listeners(folder, record) if checkpoints is not None else ()), *listeners],
-            about={"data": dataset.name},
-            doctor=record["training"]["doctor"],
-            test=None if dataset.held_out is dataset.test else dataset.test.images,
-            checkpoints=checkpoints,
-            resume=resume,
-            processes=processes,
-            # the first checkpoint stands by then, so a run that has this file can go on
-            first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
-        )
+        try:
+            history = run_training(
+                network,
+                *examples,
+                config,
+                folder if checkpoints is not None else None,
+                augment=augment_for(dataset, config),
+                listeners=[*(tracking.listeners(folder, record) if checkpoints is not None else ()), *listeners],
+                about={"data": dataset.name},
+                doctor=record["training"]["doctor"],
+                test=None if dataset.held_out is dataset.test else dataset.test.images,
+                checkpoints=checkpoints,
+                resume=resume,
+                processes=processes,
+                # the first checkpoint stands by then, so a run that has this file can go on
+                first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
+            )
+        except CheckpointError as error:  # a full disk
+            if not (folder / RUN_FILE).is_file():
+                raise
+            raise CheckpointError(f'{error}; then go on with resume_run("{folder}")') from error
     if not any(told == "stopped" for told in processes.gather("stopped" if console.stopped else "")):
         try:
             if checkpoints is not None:

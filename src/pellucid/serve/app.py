@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -46,7 +48,7 @@ def make_app(answerer: Answerer, *, token: str | None = None, place: Place | Non
     async def page(request: Request) -> Response:
         name = PAGES.get(request.url.path) or request.path_params["name"]
         if name not in files:
-            return PlainTextResponse("there is no such page", 404)
+            raise HTTPException(404)
         content, kind = files[name]
         return Response(content, media_type=kind, headers=HEADERS)
 
@@ -58,7 +60,8 @@ def make_app(answerer: Answerer, *, token: str | None = None, place: Place | Non
             Route("/openapi.json", server.openapi),
             *(Route(path, page) for path in PAGES),
             Route("/page/{name}", page),
-        ]
+        ],
+        exception_handlers={HTTPException: _not_there},  # type: ignore[dict-item]  # of a narrower error
     )
 
 
@@ -142,6 +145,13 @@ class Server:
             raise Refused(403, "forbidden: this address answers its own page and programs of this machine alone")
 
 
-def _problem(status: int, text: str) -> Response:
+async def _not_there(request: Request, error: HTTPException) -> Response:
+    """For an address that is none, or is asked in another way."""
+    there = f"{request.url.path} is asked by {(error.headers or {}).get('Allow')}" if error.status_code == 405 else ""
+    text = f"{there or 'there is no such page'}; a picture is sent by POST to /predict, see /docs"
+    return _problem(error.status_code, text, error.headers)
+
+
+def _problem(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     retry = {"Retry-After": "1"} if status == 503 else {}
-    return JSONResponse({"problem": text}, status, {**HEADERS, **retry})
+    return JSONResponse({"problem": text}, status, {**HEADERS, **retry, **(headers or {})})

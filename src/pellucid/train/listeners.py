@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 REDRAW_S = 0.1
 """A bar is redrawn at most this often; a line for plain output comes every hundred times that."""
 
+WIDTH = 8
+"""Of a column of numbers, at least."""
+MANY, EACH, QUICK_S = 50, 10, 1.0
+"""Of more epochs than this, of which several end in a second, each tenth has a line: nobody reads them all."""
 
 COLUMNS = {
     "loss": "loss",
@@ -61,8 +65,14 @@ def describe(logs: Mapping[str, float]) -> str:
 
 
 def number(name: str, value: float) -> str:
-    """A loss with four places, an accuracy or IoU in per cent."""
-    return percent(value, unit="%") if name.endswith(SHARES) else f"{value:.4f}"
+    """A loss with four places, or as many as its column has room for; an accuracy or IoU in per cent.
+
+    >>> number("loss", 0.5), number("loss", 35198.3840), number("loss", 1415410.04), number("accuracy", 0.5)
+    ('0.5000', '35,198', '1.42e+06', '50.00%')
+    """
+    if name.endswith(SHARES):
+        return percent(value, unit="%")
+    return text if len(text := f"{value:.4f}") <= WIDTH else f"{value:,.0f}" if abs(value) < 1e6 else f"{value:.2e}"
 
 
 def duration(seconds: float) -> str:
@@ -81,7 +91,7 @@ def duration(seconds: float) -> str:
 def epoch_line(event: EpochEnded, epochs: int) -> str:
     """One epoch as a row under `epoch_head`, at most 80 columns; a star marks the best so far."""
     heads = columns(event.logs).items()
-    cells = [number(name, event.logs[name]).rjust(max(len(head), 8)) for name, head in heads]
+    cells = [number(name, event.logs[name]).rjust(max(len(head), WIDTH)) for name, head in heads]
     epoch = f"{event.epoch + 1}/{epochs}".rjust(7)
     speed = f"{event.images_per_s:,.0f}".rjust(9)
     return f"{'  '.join([epoch, *cells])} {speed} {event.elapsed_s:6.1f} s{' *' if event.improved else ''}"
@@ -89,7 +99,7 @@ def epoch_line(event: EpochEnded, epochs: int) -> str:
 
 def epoch_head(logs: Mapping[str, float]) -> str:
     """The heads over the rows of `epoch_line`."""
-    heads = [head.rjust(8) for head in columns(logs).values()]
+    heads = [head.rjust(WIDTH) for head in columns(logs).values()]
     return f"{'  '.join(['  epoch', *heads])}  images/s     time"
 
 
@@ -105,8 +115,8 @@ class Progress:
         """Other bars' place while this one is there: what a listener evaluates draws none over it."""
         self._task: TaskID | None = None
         self._epochs = self._steps = self._epoch = 0
-        self._headed = False
-        self._drawn_s = self._epoch_start_s = 0.0
+        self._headed, self._first, self._unsaid = False, 0, ""
+        self._drawn_s = self._epoch_start_s = self._unsaid_s = 0.0
         self._seen = self._done = 0
         self._total, self._start_s, self._before = 1, 0.0, 0
 
@@ -131,17 +141,16 @@ class Progress:
             case PicturesJudged():
                 self._judged(event)
             case EpochEnded():
-                if not self._headed:
-                    self._headed = True
-                    self._line(epoch_head(event.logs))
-                self._line(epoch_line(event, self._epochs))
+                self._epoch_ended(event)
             case TrainingEnded():
+                self._catch_up()
                 self.close()
                 if event.reason != "all epochs done":
                     self._line(f"stopped after epoch {event.num_epochs}: {event.reason}")
 
     def _start(self, event: TrainingStarted) -> None:
         self._epochs, self._steps, self._headed = event.epochs, event.steps_per_epoch, False
+        self._first = event.first_epoch
         file = self._file or sys.stderr
         frozen = event.frozen_epochs if event.first_epoch < (event.frozen_epochs or 0) else None
         self._total = max((frozen or event.epochs) * event.steps_per_epoch, 1)
@@ -173,8 +182,25 @@ class Progress:
         if self._bar is not None and self._task is not None:
             self._bar.reset(self._task, total=self._steps, description=f"epoch {epoch + 1}/{self._epochs}", numbers="")
 
+    def _epoch_ended(self, event: EpochEnded) -> None:
+        if not self._headed:
+            self._headed = True
+            self._line(epoch_head(event.logs))
+        self._unsaid = epoch_line(event, self._epochs)
+        self._unsaid_s += event.elapsed_s
+        each = not self._wants_bar or self._epochs <= MANY or (event.epoch + 1) % EACH == 0
+        if each or event.epoch == self._first or self._unsaid_s >= QUICK_S:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """The line of the newest epoch, if it was passed over."""
+        if self._unsaid:
+            self._line(self._unsaid)
+            self._unsaid, self._unsaid_s = "", 0.0
+
     def _fine_tuning(self, event: FineTuningStarted) -> None:
         """From here on steps take longer: what is left is reckoned anew."""
+        self._catch_up()
         self._total, self._before = event.epochs * self._steps, event.epoch * self._steps
         self._start_s = self._epoch_start_s = time.perf_counter()
         augmented = "" if event.augment == "none" else f", pictures augmented ({event.augment})"

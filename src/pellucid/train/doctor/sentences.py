@@ -230,12 +230,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "BatchNorm에 momentum=0.9를 쓰십시오",
     ),
     "overfitting.never": (
-        "the held-out loss was never below {chance}, that of one answer for every picture (best {best}, now "
+        "the held-out loss was never clearly below {chance}, that of one answer for every picture (best {best}, now "
         "{now}), while the training loss fell to {loss}: what it learns does not hold there; see that the held-out "
         "pictures and labels are made like the training ones, and that labels belong to their pictures; if so, there "
         "are too few pictures",
-        "따로 둔 이미지의 손실이 모든 이미지에 같은 답을 할 때의 {chance}보다 낮았던 적이 없는데(최저 {best}, 지금 "
-        "{now}) 학습 손실은 {loss}까지 내려갔습니다: 배운 것이 거기에는 맞지 않습니다. 따로 둔 이미지와 레이블을 "
+        "따로 둔 이미지의 손실이 모든 이미지에 같은 답을 할 때의 {chance}보다 뚜렷하게 낮았던 적이 없는데(최저 {best}, "
+        "지금 {now}) 학습 손실은 {loss}까지 내려갔습니다: 배운 것이 거기에는 맞지 않습니다. 따로 둔 이미지와 레이블을 "
         "학습용과 똑같이 만들었는지, 레이블이 이미지와 맞는지 확인하십시오. 맞다면 이미지가 너무 적습니다",
     ),
     "overfitting": (

@@ -166,15 +166,16 @@ async function begin() {
   }
 
   receive(part("place"), part("files"), async (given) => {
+    const problems = [];
     for (const file of given) {
       try {
         const pixels = fitted(await imageOf(file), told.picture);
         const seen = swap.checked ? inverted(pixels) : pixels;
         answered(card(part("answers"), file.name, shown(seen)), seen);
-        complain("");
       } catch (error) {
-        complain(word(error instanceof DOMException ? "unreadable" : "impossible", { name: file.name, reason: error.message }));
+        problems.push(word(error instanceof DOMException ? "unreadable" : "impossible", { name: file.name, reason: error.message }));
       }
+      complain(problems.join("\n"));
     }
   });
 }
