@@ -4,9 +4,10 @@
 
 Needs nothing but the device, PyTorch and Pellucid; ten minutes, of which torch.compile takes most. Ours is the engine
 as `pellucid train` uses it: pictures lie in memory as bytes, each batch is gathered, scaled and brought to the device.
-PyTorch gets random batches that lie on the device already, channels last, fused Adam, cuDNN's search, and is taken at
-the better of eager and compiled with CUDA graphs. Both take every step whole: forward, backward, Adam. TFLOP/s counts
-the multiply-accumulates of convolutions and dense layers, twice, three passes; utilisation is nvidia-smi's mean.
+PyTorch gets a random batch that lies on the device already, channels last, fused Adam, cuDNN's search, and is taken at
+the better of eager and compiled with CUDA graphs. In float32 the convolutions of both are TF32's. Both take every step
+whole: forward, backward, Adam. TFLOP/s counts the multiply-accumulates of convolutions and dense layers, twice, three
+passes; utilisation is nvidia-smi's mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ from torch_contender import build
 
 from pellucid import zoo
 from pellucid.engines import DEVICES, PRECISIONS, engine_of
+from pellucid.errors import ConfigError
 from pellucid.plan import Feed
 from pellucid.train import training_plan
 
@@ -38,14 +41,15 @@ BATCHES = {"simple-convnet": 100, "cifar-net": 256, "resnet18": 256, "vgg16": 64
 TURNS = 3
 """Of each contender, one after the other; the median counts."""
 STRETCH = 20
-"""Steps in a call, as a training takes them."""
+"""Steps in a call, where nothing is said."""
 
 
 class Utilisation:
     """Samples of nvidia-smi while it is entered."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         self.samples: list[float] = []
+        self._which = [f"--id=GPU-{torch.cuda.get_device_properties(0).uuid}"] if device == "cuda" else []
         self._over = threading.Event()
 
     def __enter__(self) -> Utilisation:
@@ -58,8 +62,8 @@ class Utilisation:
         self._thread.join()
 
     def _sample(self) -> None:
-        ask = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
-        while not self._over.wait(0.2):
+        ask = ["nvidia-smi", *self._which, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+        while not self._over.wait(0.5):  # each asks a program
             with suppress(OSError, ValueError, subprocess.SubprocessError):
                 told = subprocess.run(ask, capture_output=True, text=True, check=True, timeout=5).stdout
                 self.samples.append(float(told.splitlines()[0]))
@@ -69,13 +73,13 @@ class Utilisation:
         return statistics.mean(self.samples) if self.samples else None
 
 
-def ours(network: str, batch: int, device: str, precision: str) -> Callable[[], int]:
+def ours(network: str, batch: int, device: str, precision: str, steps: int) -> Callable[[], int]:
     """A stretch of the engine's steps; gives the pictures it took."""
     shape, classes = SHAPES[network]
     model = zoo.build(network, input_shape=shape, classes=classes)
     model.compile("adam")
     rng = np.random.default_rng(0)
-    count = batch * STRETCH
+    count = batch * steps
     pictures = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     labels = rng.integers(0, classes, count).astype(np.int32)
     scale, offset = model.preprocessing.scale_offset(shape[-1])
@@ -84,15 +88,16 @@ def ours(network: str, batch: int, device: str, precision: str) -> Callable[[], 
     plan = training_plan(model, feed, seed=0, accuracy="categorical", make=make)
 
     def stretch() -> int:
-        plan.run_steps(batch, position=0, step=0, learning_rates=[1e-4] * STRETCH)
+        plan.run_steps(batch, position=0, step=0, learning_rates=[1e-4] * steps)
         return count
 
     return stretch
 
 
-def plain(network: str, batch: int, device: str, precision: str, *, compiled: bool) -> Callable[[], int]:
+def plain(network: str, batch: int, device: str, precision: str, steps: int, *, compiled: bool) -> Callable[[], int]:
     """The same number of PyTorch's."""
     torch.manual_seed(0)
+    torch.backends.cudnn.benchmark = True
     shape, classes = SHAPES[network]
     model = build(network).to(device, memory_format=torch.channels_last)
     x = torch.rand(batch, shape[2], *shape[:2], device=device).contiguous(memory_format=torch.channels_last)
@@ -102,13 +107,13 @@ def plain(network: str, batch: int, device: str, precision: str, *, compiled: bo
     lower = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
     def stretch() -> int:
-        for _ in range(STRETCH):
+        for _ in range(steps):
             optimizer.zero_grad()
             with lower:
                 loss = functional.cross_entropy(run(x), y)
             loss.backward()
             optimizer.step()
-        return batch * STRETCH
+        return batch * steps
 
     return stretch
 
@@ -124,18 +129,21 @@ def speed(stretch: Callable[[], int], device: str, seconds: float) -> float:
     return done / (time.perf_counter() - start)
 
 
-def measured(network: str, batch: int, device: str, precision: str, seconds: float, modes: Sequence[str]) -> Any:
+def measured(
+    network: str, batch: int, device: str, precision: str, seconds: float, modes: Sequence[str], steps: int
+) -> Any:
     """One row of the table."""
-    made: dict[str, Callable[[], int]] = {"ours": ours(network, batch, device, precision)}
+    torch.compiler.reset()  # it counts what it has compiled of one function, and gives up after eight
+    made: dict[str, Callable[[], int]] = {"ours": ours(network, batch, device, precision, steps)}
     for mode in modes:
-        made[mode] = plain(network, batch, device, precision, compiled=mode == "compiled")
+        made[mode] = plain(network, batch, device, precision, steps, compiled=mode == "compiled")
     found: dict[str, list[float]] = {name: [] for name in made}
     for stretch in made.values():  # libraries choose algorithms, compilers compile, graphs are recorded
         stretch()
     used: list[float] = []
     for _ in range(TURNS):
         for name, stretch in made.items():
-            with Utilisation() as utilisation:
+            with Utilisation(device) as utilisation:
                 found[name].append(speed(stretch, device, seconds))
             if name == "ours" and utilisation.mean is not None:
                 used.append(utilisation.mean)
@@ -158,10 +166,15 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=BATCHES)
     parser.add_argument("--precision", action="append", choices=PRECISIONS)
     parser.add_argument("--batch", type=int, help="pictures in a step, for all")
+    parser.add_argument("--steps", type=int, default=STRETCH, help="in a call, as a training takes them")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--json", type=Path, help="a file for the rows, too")
     asked = parser.parse_args()
+    try:
+        engine_of("torch", asked.device)
+    except ConfigError as error:
+        sys.exit(str(error))
     name = torch.cuda.get_device_name() if asked.device == "cuda" else asked.device
     print(f"PyTorch {torch.__version__} on {name}")
     print(
@@ -170,8 +183,9 @@ def main() -> None:
     rows = []
     modes = ["eager"] if asked.no_compile else ["eager", "compiled"]
     for network in asked.only or BATCHES:
-        for precision in asked.precision or PRECISIONS:
-            row = measured(network, asked.batch or BATCHES[network], asked.device, precision, asked.seconds, modes)
+        for precision in asked.precision or ("float32", "bfloat16"):
+            batch = asked.batch or BATCHES[network]
+            row = measured(network, batch, asked.device, precision, asked.seconds, modes, asked.steps)
             rows.append(row)
             best = max(row["rates"][mode] for mode in modes)
             used = "" if row["utilisation"] is None else f"{row['utilisation']:.0f} %"

@@ -4,8 +4,9 @@
 
 Needs PyTorch; an hour for all. Prints a table of distances, relative to the length of the vector of all numbers: of
 engine torch from the truth, and (of our engine). Those of logits and gradients are medians over three draws of the
-pictures, those of the weights after ten steps of an optimizer are of the first draw. FILE gets what each draw came to,
-a line each, and what stands there is not computed again: a run that was stopped goes on.
+pictures, those of the weights after ten steps of an optimizer are of one draw, or the median of three where one is
+further than it should be. FILE gets what each draw came to, a line each, and what stands there is not computed again: a
+run that was stopped goes on.
 
 "float64": gradients of our layers, calculated with NumPy in float64, from the truth's, which are kept as float32.
 Dropout is off, because the engines draw differently; VGG and AlexNet are made with few dense units, and pictures are
@@ -54,8 +55,10 @@ SIDE = 32
 BATCHES = {True: 8, False: 2}
 """Pictures in a step, by whether there are batch norms, whose statistics of fewer would be less certain."""
 
-DRAWS = {"float64": 3, "logits": 3, "gradients": 3}
-"""Of pictures; of what is not here one."""
+DRAWS = 3
+"""Of pictures, of which the medians count."""
+SINGLE = ("float64", "logits", "gradients")
+"""What is measured beside optimizers."""
 
 Distances = tuple[float, float]
 """From the truth: of engine torch, and of ours."""
@@ -172,8 +175,9 @@ def measured(networks: Iterable[str], chosen: list[str], file: Path | None) -> F
         for line in file.read_text().splitlines():
             *key, theirs, ours = json.loads(line)
             found[tuple(key)] = theirs, ours
-    for name, draw in itertools.product(networks, range(max(DRAWS.values()))):
-        wanted, trial = [each for each in (*DRAWS, *chosen) if draw < DRAWS.get(each, 1)], None
+    for name, draw in itertools.product(networks, range(DRAWS)):
+        doubtful = [each for each in chosen if draw == 0 or is_further(each, *found[name, each, 0])]
+        wanted, trial = (*SINGLE, *doubtful), None
         for each in (each for each in wanted if (name, each, draw) not in found):
             trial = trial or Trial(name, draw)
             found[name, each, draw] = trial.measure(each)
@@ -183,25 +187,34 @@ def measured(networks: Iterable[str], chosen: list[str], file: Path | None) -> F
     return found
 
 
+def is_further(quantity: str, theirs: float, ours: float) -> bool:
+    """From the truth than rounding explains."""
+    return theirs > max(BOUNDS.get(quantity, BOUND), ROUNDING * ours)
+
+
 def table(found: Found, networks: Iterable[str], chosen: list[str]) -> list[str]:
     """Prints it, a row a network; gives what is further from the truth than rounding."""
     further = []
 
-    def cell(name: str, quantity: str) -> tuple[float, str]:
-        theirs, ours = np.median([found[name, quantity, draw] for draw in range(DRAWS.get(quantity, 1))], axis=0)
-        bound = BOUNDS.get(quantity, BOUND)
-        if theirs > max(bound, ROUNDING * ours):
+    def median(name: str, quantity: str) -> Any:
+        draws = [found[name, quantity, draw] for draw in range(DRAWS) if (name, quantity, draw) in found]
+        theirs, ours = np.median(draws, axis=0)
+        if is_further(quantity, theirs, ours):
             further.append(f"{name}, {quantity}")
-        return theirs / bound, f"{theirs:.1e}" if quantity == "float64" else f"{theirs:.1e} ({ours:.1e})"
+        return theirs, ours
+
+    def text(theirs: float, ours: float) -> str:
+        return f"{theirs:.1e} ({ours:.1e})".replace("e-0", "e-")
 
     print(f"| network | float64 | logits | gradients | of {len(chosen)} optimizers within 1e-4 | the furthest |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in networks:
-        single = [cell(name, quantity)[1] for quantity in DRAWS]
-        steps = {each: cell(name, each) for each in chosen}
+        exact, *single = (median(name, quantity) for quantity in SINGLE)
+        cells = [text(*exact).split()[0], *(text(*each) for each in single)]
+        steps = {each: median(name, each) for each in chosen}
+        theirs, ours = (sum(each[which] <= BOUND for each in steps.values()) for which in (0, 1))
         worst = max(steps, key=lambda each: steps[each][0])
-        within = sum(share <= 1 for share, _ in steps.values())
-        print(f"| `{name}` | {' | '.join(single)} | {within} | {worst}: {steps[worst][1]} |")
+        print(f"| `{name}` | {' | '.join(cells)} | {theirs} ({ours}) | `{worst}` {text(*steps[worst])} |")
     return further
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -19,6 +23,7 @@ from pellucid.engines.torch import module, plans, update
 from pellucid.engines.torch.batch_norm import BatchNorm
 from pellucid.engines.torch.device import Device
 from pellucid.engines.torch.network import Network
+from pellucid.engines.torch.replay import Fused
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.layers.dropout import Random
 from pellucid.runs.resume import resume_run
@@ -106,11 +111,19 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "formulas"])
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_ten_steps_of_every_optimizer(name: str, kernels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+FUSED = ("amsgrad",)
+"""Compiled into one kernel, which takes seconds."""
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [*itertools.product(OPTIMIZERS, ["kernels", "formulas"]), *itertools.product(FUSED, ["fused"])]
+)
+def test_ten_steps_of_every_optimizer(name: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By our kernels, as on the CPU, and by formulas of tensors, as on a GPU."""
-    monkeypatch.setattr(update, "runs_kernels", lambda vector: kernels)
+    monkeypatch.setattr(update, "runs_kernels", lambda vector: how == "kernels")
+    if how == "fused":
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True))
+        monkeypatch.setattr(Device, "fused", lambda self, formula: Fused(formula))
 
     def learned(engine: str | None) -> Learned:
         layers = [
@@ -129,6 +142,21 @@ def test_ten_steps_of_every_optimizer(name: str, kernels: bool, monkeypatch: pyt
         )  # fmt: skip
 
     expect_close(learned(None), learned("torch"))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to find C compiler"), None])
+def test_a_formula_that_cannot_be_compiled_runs_as_it_is(
+    error: RuntimeError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled(formula: Any) -> Any:
+        return MagicMock(side_effect=error or formula)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    fused, x = Fused(lambda x, *, by: x.add_(by)), torch.zeros(2)
+    with nullcontext() if error is None else pytest.warns(UserWarning, match="not as one kernel: Failed to find C"):
+        fused(x, by=1)
+    fused(x, by=2)
+    assert x.tolist() == [3, 3]
 
 
 def test_every_optimizer_is_tried() -> None:

@@ -7,6 +7,7 @@ in memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -183,6 +184,11 @@ class Feed:
     def work(self) -> list[Work]:
         """The steps that fill inputs, targets and weights."""
         return [rows.work() for rows in (self._images, *self._labels)]
+
+    def move_inputs(self, place: Callable[[Array], Array]) -> None:
+        """Gather pictures into another buffer: the one that `place` makes of this one. Before `work` is asked for."""
+        self.inputs = place(self.inputs)
+        self._images.out = self.inputs.reshape(self._images.out.shape)
 
     def reorder(self, order: Array, epoch: int = 0) -> None:
         """Take the rows in this order from now on, beginning with the first, as they are in this epoch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pellucid import ops
 from pellucid.engines.torch.network import Network
+from pellucid.engines.torch.replay import Fused
 from pellucid.errors import ConfigError
 from pellucid.ops.geometry import Array
 
@@ -45,6 +46,7 @@ class Device:
         """Whether what is sent is a copy, and the array free again."""
         self.control = torch.float32 if name == "mps" else torch.float64
         """Of learning rate and step as tensors."""
+        self._side = torch.cuda.Stream(number) if name == "cuda" else None
         seeds = {"cpu": torch.default_generator, "cuda": torch.cuda, "mps": torch.mps}
         self.seed: Callable[[int], object] = seeds[name].manual_seed
         """Of what is drawn there; `torch.manual_seed` goes through all devices, which takes half a millisecond."""
@@ -63,11 +65,31 @@ class Device:
         network.to(self.torch, self.dtype)
         return network
 
+    def buffer(self, array: Array) -> Array:
+        """One of the same shape that a GPU reads by itself, out of pinned memory; elsewhere the array itself."""
+        if self._side is None:
+            return array
+        pinned: Array = torch.empty(array.shape, dtype=torch.from_numpy(array).dtype, pin_memory=True).numpy()
+        return pinned
+
     def send(self, array: Array) -> Tensor:
-        """An array there; on the CPU, in float32, the array itself."""
+        """An array there, of a buffer without waiting; on the CPU, in float32, the array itself."""
         tensor = torch.from_numpy(array)
         dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
-        return (tensor.pin_memory() if self.records else tensor).to(self.torch, dtype, non_blocking=True)
+        return tensor.to(self.torch, dtype, non_blocking=self._side is not None)
+
+    def beside(self) -> AbstractContextManager[Any]:
+        """Within it arrays are sent while the device computes; see `arrive`."""
+        return nullcontext() if self._side is None else torch.cuda.stream(self._side)
+
+    def arrive(self) -> None:
+        """Wait until what was sent beside a computation is there, and its buffers are free again."""
+        if self._side is not None:
+            self._side.synchronize()
+
+    def fused(self, formula: Callable[..., None]) -> Callable[..., None]:
+        """A formula of vectors as one kernel, on a GPU."""
+        return formula if self._side is None else Fused(formula)
 
     def precision(self) -> AbstractContextManager[Any]:
         """Within it layers compute so; weights stay as `dtype` says."""

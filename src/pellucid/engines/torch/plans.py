@@ -34,6 +34,7 @@ class _Batches:
     def __init__(self, task: EvaluationTask, device: Device) -> None:
         self._task, self.feed, self.totals, self._device = task, task.feed, task.new_totals(), device
         self._network = device.place(Network(task.body, in_place=True))
+        task.feed.move_inputs(device.buffer)
         self._gather = WorkSequence(task.feed.work())
         self._classes = None if task.feed.class_weights is None else device.send(task.feed.class_weights)
         self._outputs: Tensor = torch.empty(0)
@@ -106,7 +107,7 @@ class TrainingPlan(_Batches):
         super().__init__(task, device)
         self.parameters, self.begun, self._seed = task.parameters, task.begun, task.seed
         self._weights = Weights(self._network, task.parameters, task.slots)
-        self._update = Update(task.graph.layers, self._weights, task.optimizer)
+        self._update = Update(task.graph.layers, self._weights, task.optimizer, device)
         self._ahead, self._shards = False, None if task.batch_size is None else Shards(self._network, device)
         self._network.train()
         self._network.defer_state()
@@ -128,20 +129,23 @@ class TrainingPlan(_Batches):
         Returns False, with the parameters left as they were, when the loss is not a finite number.
         """
         self._begin(step)
+        if self._next is not None:
+            self._device.arrive()
         replayed = self._recordable and n == self.feed.capacity
         there_and_back, change = self._recorded() if replayed else (self._there_and_back, self._change)
         (pictures, targets, weights), self._next = self._next or self._inputs(n), None
         self._outputs, sums = there_and_back(pictures, targets, weights)
         if self._upcoming is not None:
             self.feed.seek(self._upcoming)
-            self._next = self._inputs(n)
+            with self._device.beside():
+                self._next = self._inputs(n)
         loss, hits, penalty = sums.tolist()
         self._count(loss, hits, targets)
         if not np.isfinite(loss):
             return False
         self.totals[LOSS] += n * penalty
         rate, number = learning_rate, step + 1 - self.begun
-        if replayed:
+        if self._device.records:
             self._control.copy_(torch.tensor([rate, number], dtype=self._control.dtype))
             change(*self._control.unbind())
         else:
@@ -191,6 +195,9 @@ class TrainingPlan(_Batches):
         if not self._ahead:
             self._weights.take()
             self._ahead = True
+        self._draw_by(key)
+
+    def _draw_by(self, key: int) -> None:
         self._network.draws = self._seed, key & 0xFFFFFFFF
         if self._network.draws_at_random:
             self._device.seed((self._seed << 32) + key)
@@ -213,7 +220,12 @@ class TrainingPlan(_Batches):
         """The same two, each as one launch."""
         if self._replayed is None:
             self._weights.give()
-            restore = self._weights.take
+            _, key = self._network.draws
+
+            def restore() -> None:
+                self._weights.take()
+                self._draw_by(key)
+
             self._replayed = Replayed(self._there_and_back, restore), Replayed(self._change, restore)
         return self._replayed
 

@@ -1,4 +1,4 @@
-"""A function of tensors on a CUDA device, recorded once and replayed: one launch for all of its kernels.
+"""A function of tensors on a CUDA device, recorded once and replayed: one launch for all of its kernels; or as one.
 
 A step of a small network is some hundred kernels of a few microseconds, which take longer to launch than to run.
 """
@@ -14,6 +14,25 @@ from torch import Tensor
 
 WARM_UPS = 3
 """Runs before the recording, in which libraries choose algorithms and take their workspaces."""
+
+
+class Fused:
+    """A formula of vectors as one kernel, which Triton compiles; by itself it goes through memory for each operator.
+
+    Where there is no Triton, or no compiler that it needs, it runs as it is, and says so once.
+    """
+
+    def __init__(self, formula: Callable[..., None]) -> None:
+        self._formula, self._compiled = formula, torch.compile(formula)
+
+    def __call__(self, *given: Any, **numbers: Any) -> None:
+        try:
+            self._compiled(*given, **numbers)
+        except RuntimeError as error:  # of the compiler, so nothing has changed
+            said = str(error).strip().splitlines()[:1]
+            warnings.warn(f"optimizers run as they are, not as one kernel: {''.join(said)}", stacklevel=2)
+            self._compiled = self._formula
+            self._formula(*given, **numbers)
 
 
 class Replayed:

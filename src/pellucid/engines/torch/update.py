@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid._fixed import is_own
+from pellucid.engines.torch.device import Device
 from pellucid.engines.torch.network import tensor_of
 from pellucid.engines.torch.weights import Weights
 from pellucid.errors import ConfigError
@@ -27,7 +28,7 @@ PIECE = 2**18
 class Update:
     """Takes a step along the gradients in `weights`. Errors: ConfigError for an optimizer of somebody's own."""
 
-    def __init__(self, layers: Sequence[Layer], weights: Weights, optimizer: Optimizer) -> None:
+    def __init__(self, layers: Sequence[Layer], weights: Weights, optimizer: Optimizer, device: Device) -> None:
         if is_own(optimizer):
             raise ConfigError(
                 f"engine torch has no formula of {type(optimizer).__name__}, an optimizer of your own; leave engine "
@@ -45,6 +46,7 @@ class Update:
                 if (layer.name, name) in at:
                     self._constraints.append((at[layer.name, name], constraint))
         self._spans = _spans(weights, optimizer)
+        self._formula: Callable[..., None] = device.fused(getattr(formulas, optimizer.rule))
         self._by_kernels = runs_kernels(weights.vector)
         self.stays_on_device = not self._constraints
         """Whether a step is the device's alone, with learning rate and step as tensors."""
@@ -87,10 +89,9 @@ class Update:
 
     def _run_formula(self, part: slice, decay: float, learning_rate: Any, step: Any) -> None:
         weights, optimizer = self._weights, self._optimizer
-        formula: Callable[..., None] = getattr(formulas, optimizer.rule)
         moments = [weights.moments[name][part] if name in weights.moments else None for name in optimizer.moments]
         how = {"weight_decay": decay, "decoupled": optimizer.decoupled_weight_decay, **optimizer.options()}
-        formula(weights.vector[part], weights.gradients[part], *moments, (learning_rate, step, 1.0), **how)
+        self._formula(weights.vector[part], weights.gradients[part], *moments, (learning_rate, step, 1.0), **how)
 
     def _clip(self) -> None:
         optimizer, gradients = self._optimizer, self._weights.gradients
