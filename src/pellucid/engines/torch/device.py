@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -64,6 +64,20 @@ class Device:
         """The module there, kernels with the channels last."""
         network.to(self.torch, self.dtype)
         return network
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Within it our kernels run between PyTorch's: on the CPU in one thread, since its others spin for a while and
+        would be waited for, which takes three times as long."""
+        threads = ops.num_threads()
+        if self.torch.type != "cpu" or threads == 1:
+            yield
+            return
+        ops.set_num_threads(1)
+        try:
+            yield
+        finally:
+            ops.set_num_threads(threads)
 
     def buffer(self, array: Array) -> Array:
         """One of the same shape that a GPU reads by itself, out of pinned memory; elsewhere the array itself."""

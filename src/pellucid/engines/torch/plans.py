@@ -45,7 +45,8 @@ class _Batches:
 
     def _inputs(self, n: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """The next n pictures with their targets and weights."""
-        self._gather.run(n)
+        with self._device.between():
+            self._gather.run(n)
         feed, send = self.feed, self._device.send
         weights = None if feed.weights is None else send(feed.weights[:n])
         pictures = send(feed.inputs[:n])

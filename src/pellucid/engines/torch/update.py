@@ -34,7 +34,7 @@ class Update:
                 f"engine torch has no formula of {type(optimizer).__name__}, an optimizer of your own; leave engine "
                 "out, or take one of pellucid.optimizers"
             )
-        self._weights, self._optimizer = weights, optimizer
+        self._weights, self._optimizer, self._device = weights, optimizer, device
         named = {layer.name: layer for layer in layers}
         at = {(place.segment.layer, place.segment.name): place for place in weights.places}
         self._penalties, self._constraints = [], []
@@ -85,7 +85,8 @@ class Update:
         weights = self._weights
         moments = {name: moment[part].numpy() for name, moment in weights.moments.items()}
         vectors = weights.vector[part].numpy(), weights.gradients[part].numpy(), moments
-        self._optimizer.update(*vectors, learning_rate=learning_rate, step=step, weight_decay=decay)
+        with self._device.between():
+            self._optimizer.update(*vectors, learning_rate=learning_rate, step=step, weight_decay=decay)
 
     def _run_formula(self, part: slice, decay: float, learning_rate: Any, step: Any) -> None:
         weights, optimizer = self._weights, self._optimizer
