@@ -1,8 +1,8 @@
 """PyTorch as an engine: the same network as a `torch.nn.Module`, on the CPU or a GPU.
 
 table.py: what each layer is there, a row each, with activations.py; layout.py and state.py: how its arrays lie and are
-called; expression.py, network.py: the module; weights.py, update.py, loss.py, plans.py: training; shards.py: by
-several processes; device.py: where.
+called; expression.py, network.py, batch_norm.py: the module; weights.py, update.py, loss.py, plans.py: training;
+shards.py: by several processes; device.py, replay.py: where, and how it launches.
 """
 
 from __future__ import annotations
