@@ -8,15 +8,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from pellucid import initializers, ops
-from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward
-from pellucid.layers.constraint import Constraint, standardize_constraint
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.conv import BaseConv2D, SpreadNamed
 from pellucid.layers.layer import Cache, Key
 from pellucid.layers.one_row import OneRow
-from pellucid.layers.penalty import Penalty, standardize_penalty
-from pellucid.layers.weighted import BiasedNamed
+from pellucid.layers.penalty import Penalty
+from pellucid.layers.weighted import BiasedNamed, hold
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import NO_PADS, Convolution, whole
 from pellucid.ops.macs import conv2d_macs
@@ -121,6 +120,8 @@ class SeparableConv2D(DepthwiseConv2D):
 
     noun = "separable conv"
     last_kernel = "pointwise_kernel"
+    pointwise_regularizer: Penalty | None
+    pointwise_constraint: Constraint | None
 
     def __init__(
         self,
@@ -135,15 +136,8 @@ class SeparableConv2D(DepthwiseConv2D):
         **named: Unpack[SeparableNamed],
     ) -> None:
         super().__init__(kernel_size, strides, padding, **named)
-        where = type(self).__name__
-        self.filters = whole(filters, f"{where}: filters")
-        self.pointwise_initializer = within(f"{where}: pointwise_initializer", initializers.get, pointwise_initializer)
-        self.pointwise_regularizer = within(
-            f"{where}: pointwise_regularizer", standardize_penalty, pointwise_regularizer
-        )
-        self.pointwise_constraint = within(
-            f"{where}: pointwise_constraint", standardize_constraint, pointwise_constraint
-        )
+        self.filters = whole(filters, f"{type(self).__name__}: filters")
+        hold(self, "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
 
     def _draw_kernels(self, channels: int, rng: np.random.Generator) -> dict[str, Array]:
         pointwise = (1, 1, channels * self.depth_multiplier, self.filters)

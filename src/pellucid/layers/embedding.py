@@ -7,20 +7,18 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from pellucid import initializers
-from pellucid._arguments import flag, within
+from pellucid._arguments import flag
 from pellucid._fixed import Taken
 from pellucid.errors import DataError
 from pellucid.initializers import InitializerLike
-from pellucid.layers.constraint import Constraint, standardize_constraint
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.masking import StepMask
-from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.penalty import Penalty
 from pellucid.layers.taken import drawn_by
+from pellucid.layers.weighted import hold
 from pellucid.ops import Array, Shape, float32_array
 from pellucid.ops.geometry import whole
-
-_KEPT = ("embeddings_initializer", "embeddings_regularizer", "embeddings_constraint")
 
 
 class Embedding(Layer):
@@ -32,6 +30,8 @@ class Embedding(Layer):
     """
 
     role = "embedding"
+    embeddings_regularizer: Penalty | None
+    embeddings_constraint: Constraint | None
     taken: ClassVar[Mapping[str, Taken]] = {
         **{name: said for name, said in Layer.taken.items() if name != "input_dim"},
         "input_length": lambda length: length is None or {"input_shape": (length,)},
@@ -54,9 +54,7 @@ class Embedding(Layer):
         self.input_dim = whole(input_dim, "Embedding: input_dim", 2**24)
         self.output_dim = whole(output_dim, "Embedding: output_dim")
         given = "uniform" if embeddings_initializer is None else embeddings_initializer
-        self.embeddings_initializer = within(f"Embedding: {_KEPT[0]}", initializers.get, given)
-        self.embeddings_regularizer = within(f"Embedding: {_KEPT[1]}", standardize_penalty, embeddings_regularizer)
-        self.embeddings_constraint = within(f"Embedding: {_KEPT[2]}", standardize_constraint, embeddings_constraint)
+        hold(self, "embeddings", given, embeddings_regularizer, embeddings_constraint)
         self.mask_zero = flag(mask_zero, "Embedding: mask_zero")
 
     def step_mask(self) -> StepMask | None:

@@ -7,16 +7,17 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from pellucid import initializers, ops
-from pellucid._arguments import flag, several, within
+from pellucid import ops
+from pellucid._arguments import flag, several
 from pellucid._fixed import Taken
 from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.attention import Attending, back_to, neutral
-from pellucid.layers.constraint import Constraint, standardize_constraint
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.layer import Cache, Key, Named
-from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.penalty import Penalty
 from pellucid.layers.several import pack, unpack
+from pellucid.layers.weighted import KernelAndBias, hold
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import whole
 
@@ -24,7 +25,7 @@ READS = ("query", "key", "value")
 """In the order of Keras's weights."""
 
 
-class MultiHeadAttention(Attending):
+class MultiHeadAttention(KernelAndBias, Attending):
     """y = [head_1, ..., head_H] @ output, head = softmax(q k^T / sqrt(K)) v of queries, keys and values that each head
     makes of what it reads by matrices of its own. It is called on (query, value), or (query, value, key).
 
@@ -74,12 +75,8 @@ class MultiHeadAttention(Attending):
             for one in several([] if given is None else given, f"{where}: output_shape")
         ]
         self._answer = tuple(sizes)
-        self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
-        self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
-        self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
-        self.bias_regularizer = within(f"{where}: bias_regularizer", standardize_penalty, bias_regularizer)
-        self.kernel_constraint = within(f"{where}: kernel_constraint", standardize_constraint, kernel_constraint)
-        self.bias_constraint = within(f"{where}: bias_constraint", standardize_constraint, bias_constraint)
+        hold(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        hold(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def config(self) -> dict[str, Any]:
         method = type(self).output_shape

@@ -6,35 +6,28 @@ than anything else here; what does not depend on the step before, x @ kernel, is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import numpy as np
 
-from pellucid import initializers, ops
+from pellucid import ops
 from pellucid._arguments import flag, within
 from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation
-from pellucid.layers.constraint import Constraint, standardize_constraint
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.layer import Cache, Key, Layer, Named
-from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.penalty import Penalty
 from pellucid.layers.several import called_with_mask, joined, pack, unpack
 from pellucid.layers.traits import Nonlinearity
+from pellucid.layers.weighted import hold
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import number, whole
 
 PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
 """Its parameters, and what its arguments call them: `recurrent_initializer`."""
-
-
-STANDARDIZE: Mapping[str, Callable[[Any], Any]] = {
-    "initializer": initializers.get,
-    "regularizer": standardize_penalty,
-    "constraint": standardize_constraint,
-}
-"""What is said of each of them."""
 
 
 class BehindNamed(Named, total=False):
@@ -126,14 +119,9 @@ class Recurrent(Layer):
         self.units = whole(units, f"{where}: units")
         self.activation = within(f"{where}: activation", standardize_activation, activation)
         self.use_bias = flag(use_bias, f"{where}: use_bias")
-        said = {
-            "initializer": (kernel_initializer, recurrent_initializer, bias_initializer),
-            "regularizer": (kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            "constraint": (kernel_constraint, recurrent_constraint, bias_constraint),
-        }
-        for what, each in said.items():
-            for word, given in zip(PARTS.values(), each, strict=True):
-                setattr(self, f"{word}_{what}", within(f"{where}: {word}_{what}", STANDARDIZE[what], given))
+        hold(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        hold(self, "recurrent", recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+        hold(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.dropout = number(dropout, f"{where}: dropout", 0.0, 1.0)
         self.recurrent_dropout = number(recurrent_dropout, f"{where}: recurrent_dropout", 0.0, 1.0)
         self.return_sequences = flag(return_sequences, f"{where}: return_sequences")

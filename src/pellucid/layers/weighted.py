@@ -20,6 +20,33 @@ from pellucid.ops import Array, Shape
 
 Given = TypeVar("Given")
 
+ABOUT: Mapping[str, Callable[[Any], Any]] = {
+    "initializer": initializers.get,
+    "regularizer": standardize_penalty,
+    "constraint": standardize_constraint,
+}
+"""What arguments say of a parameter, and what reads it: `kernel_initializer`."""
+
+
+def hold(layer: Layer, word: str, *said: Any, called: str = "") -> None:
+    """Keep what is said of a parameter, in the order of ABOUT, as the layer's `{word}_initializer` and so on.
+
+    called: what the arguments call it, where that is another word. Errors: ConfigError for what cannot be read.
+    """
+    for (what, read), given in zip(ABOUT.items(), said, strict=True):
+        setattr(layer, f"{word}_{what}", within(f"{type(layer).__name__}: {called or word}_{what}", read, given))
+
+
+class KernelAndBias:
+    """What `hold` keeps of the two."""
+
+    kernel_initializer: initializers.Initializer
+    kernel_regularizer: Penalty | None
+    kernel_constraint: Constraint | None
+    bias_initializer: initializers.Initializer
+    bias_regularizer: Penalty | None
+    bias_constraint: Constraint | None
+
 
 class BiasedNamed(Named, total=False):
     """What their constructors take by name, see `Weighted`."""
@@ -39,7 +66,7 @@ class WeightedNamed(BiasedNamed, total=False):
     kernel_constraint: Any
 
 
-class Weighted(Activated):
+class Weighted(KernelAndBias, Activated):
     """A layer with a kernel, and a bias unless it is said to have none. Errors: ConfigError for arguments."""
 
     taken: ClassVar[Mapping[str, Taken]] = {
@@ -68,13 +95,8 @@ class Weighted(Activated):
         where = type(self).__name__
         self.activation, self.behind = within(f"{where}: activation", split_activation, activation)
         self.use_bias = flag(use_bias, f"{where}: use_bias")
-        word = f"{where}: {self.kernel_word}"
-        self.kernel_initializer = within(f"{word}_initializer", initializers.get, kernel_initializer)
-        self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
-        self.kernel_regularizer = within(f"{word}_regularizer", standardize_penalty, kernel_regularizer)
-        self.bias_regularizer = within(f"{where}: bias_regularizer", standardize_penalty, bias_regularizer)
-        self.kernel_constraint = within(f"{word}_constraint", standardize_constraint, kernel_constraint)
-        self.bias_constraint = within(f"{where}: bias_constraint", standardize_constraint, bias_constraint)
+        hold(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint, called=self.kernel_word)
+        hold(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
