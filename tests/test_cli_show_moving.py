@@ -50,7 +50,8 @@ def test_ctrl_c_leaves_nothing_half_written(
 
     monkeypatch.setattr(Animation, "frame", interrupted)
     words = ["--every", 6, "--frames", 4, "--out", tmp_path / "a.gif"]
-    assert command("show", "slide", run_folder, *words)[0] == 130
+    status, _, err = command("show", "slide", run_folder, *words)
+    assert status == 130 and err.endswith("pellucid: interrupted; what was finished is kept\n")
     assert not list(tmp_path.iterdir())
 
 

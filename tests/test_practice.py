@@ -188,17 +188,23 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
             raise KeyboardInterrupt
 
     stopped = pellucid.tune("simple-convnet", trials=6, listeners=[interrupt], **given)
-    assert [trial["run"] for trial in stopped.trials] == ["trial-001", "trial-002"]
+    assert [trial["run"] for trial in stopped.trials] == ["trial-001", "trial-002"] and stopped.interrupted
     return pellucid.tune("simple-convnet", trials=6, **given)
 
 
 def test_a_search_finds_what_is_better_and_goes_on(tuned: Tuned) -> None:
-    assert len(tuned.trials) == 6 and tuned.best["learning_rate"] == 0.01
+    assert len(tuned.trials) == 6 and tuned.best["learning_rate"] == 0.01 and not tuned.interrupted
     runs = find_runs(tuned.folder)[0]
     assert [run.folder.name for run in runs if run.ended] == [trial["run"] for trial in tuned.trials]
     assert [run.folder.name for run in runs if not run.ended] == ["trial-003"]
     assert max(run.best or 0 for run in runs) == tuned.value
     assert {run.settings["validation"] for run in runs} == {"0.2"}  # and never by the test pictures
+
+
+def test_a_search_that_was_interrupted_says_so_by_its_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Tuned(tmp_path, {"learning_rate": 0.01}, 0.5, [], interrupted=True)
+    monkeypatch.setattr("pellucid.cli.tune.tune", lambda *_, **__: found)
+    assert main(["tune", "--out", str(tmp_path), "--json"]) == 130
 
 
 def test_what_a_search_judges_by(tmp_path: Path) -> None:

@@ -68,13 +68,21 @@ def _run(arguments: Sequence[str] | None) -> int:
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         note(f"pellucid: {' '.join(f'{name}{error.strerror or error}'.split())}")
         return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        if _by_ctrl_c(leaving):
+            note("pellucid: interrupted; what was finished is kept")
+            return INTERRUPTED
+        return leaving.code if isinstance(leaving, SystemExit) and isinstance(leaving.code, int) else 0
     finally:
         signal.signal(signal.SIGTERM, previous)
     return 0
+
+
+def _by_ctrl_c(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it; Typer makes a SystemExit of a KeyboardInterrupt."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

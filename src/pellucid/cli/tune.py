@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from pellucid._numbers import percent
 from pellucid._text import note, say
 from pellucid.cli.drawing import Lang, write
+from pellucid.cli.interrupt import STATUS
 from pellucid.cli.labels import Columns, LabelFiles, columns_of
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.errors import ConfigError, shown
@@ -80,11 +82,13 @@ def tune_command(
         print_json(
             {"best": found.best, "value": found.value, "importance": found.importance, "trials": list(found.trials)}
         )
-        return
-    write(tuning_figure(found, lang=lang), None, out / PICTURE)
-    say(f"best {percent(found.value)}; all of it, with more epochs:", prose=True)
-    say(_command(model, data, arguments, found.best))
-    note(f"the trials beside each other: pellucid runs {shlex.quote(str(out))}")
+    else:
+        write(tuning_figure(found, lang=lang), None, out / PICTURE)
+        say(f"best {percent(found.value)}; all of it, with more epochs:", prose=True)
+        say(_command(model, data, arguments, found.best))
+        note(f"the trials beside each other: pellucid runs {shlex.quote(str(out))}")
+    if found.interrupted:
+        raise typer.Exit(STATUS[signal.SIGINT])
 
 
 def _pair(given: str) -> tuple[str, str]:

@@ -84,6 +84,7 @@ class Tuned(Brief):
     """What a search came to. best: settings of the best trial. importance: the share of each setting in what differs.
 
     trials: of each the settings, the result (None: it failed, or was stopped early) and the folder of its run.
+    interrupted: whether there are fewer than were asked for.
     """
 
     folder: Path
@@ -91,6 +92,7 @@ class Tuned(Brief):
     value: float
     trials: Sequence[Mapping[str, Any]]
     importance: Mapping[str, float] = field(default_factory=dict)
+    interrupted: bool = False
 
 
 @dataclass
@@ -206,7 +208,7 @@ def tune(
         for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):  # of a killed search
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             study.enqueue_trial(trial.params)
-        before = len(_done(study))
+        before, interrupted = len(_done(study)), False
         if before:
             console.say(f"{folder}: goes on after {before} trials")
         try:
@@ -215,7 +217,8 @@ def tune(
             if not _done(study):
                 raise
             console.note(f"{folder}: interrupted after {len(_done(study))} of {trials} trials; the same again goes on")
-    return _tuned(optuna, study, folder)
+            interrupted = True
+    return _tuned(optuna, study, folder, interrupted)
 
 
 def _done(study: Any) -> list[Any]:
@@ -251,7 +254,7 @@ def as_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "settings": {**usual, **settings}}
 
 
-def _tuned(optuna: Any, study: Any, folder: Path) -> Tuned:
+def _tuned(optuna: Any, study: Any, folder: Path, interrupted: bool) -> Tuned:
     done = [trial for trial in study.trials if trial.value is not None]
     if not done:
         raise ConfigError(f"{folder}: no trial came to its end; raise epochs, or look at the log of one of them")
@@ -261,7 +264,7 @@ def _tuned(optuna: Any, study: Any, folder: Path) -> Tuned:
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
             importance = dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
     trials = [{"run": _name(trial), "value": trial.value, "settings": dict(trial.params)} for trial in _done(study)]
-    return Tuned(folder, dict(study.best_trial.params), float(study.best_value), trials, importance)
+    return Tuned(folder, dict(study.best_trial.params), float(study.best_value), trials, importance, interrupted)
 
 
 def _value(text: str) -> Any:
