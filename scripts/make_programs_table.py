@@ -21,8 +21,8 @@ HEADS = {
     ),
     "programs.ko.md": (
         "# 실행되는 프로그램",
-        "Keras와 scikit-learn의 튜토리얼처럼 쓴 프로그램으로, `tests/test_programs.py`가 모두 처음부터 끝까지 실행합니다. "
-        "표에는 프로그램마다 쓰이는 `pellucid.keras`와 `pellucid.sklearn`의 이름이 있습니다. 이 문서는 "
+        "Keras와 scikit-learn의 튜토리얼처럼 쓴 프로그램으로, `tests/test_programs.py`가 모두 처음부터 끝까지 "
+        "실행합니다. 표에는 프로그램마다 쓰이는 `pellucid.keras`와 `pellucid.sklearn`의 이름이 있습니다. 이 문서는 "
         "`scripts/make_programs_table.py`가 씁니다.",
         ("프로그램", "하는 일", "이름"),
     ),
