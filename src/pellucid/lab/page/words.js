@@ -258,7 +258,7 @@ const WORDS = {
   strides: ["stride", "스트라이드"],
   padding: ["padding", "패딩"],
   dilation: ["dilation", "팽창"],
-  relu: ["ReLU", "ReLU"],
+  relu: ["ReLU", "ReLU 적용"],
   cell: ["row {row}, column {column}", "{row}행 {column}열"],
   "preset.edge_columns": ["edge, left and right", "에지, 좌우"],
   "preset.edge_rows": ["edge, above and below", "에지, 상하"],
