@@ -93,7 +93,7 @@ def test_everything_is_said_in_korean(pages: Pages, lab: Lab) -> None:
     assert page.evaluate("document.documentElement.lang") == "ko"
     assert page.inner_text("#do-start") == "시작"
     texts = page.locator("h2, label span, dt, .tab, button .text").all_inner_texts()
-    assert not [text for text in texts if re.search("[a-zA-Z]", text)]
+    assert not [text for text in texts if re.search("[a-zA-Z]", text.replace("ReLU", ""))]  # which has no other name
     page.select_option("#lang", "en")
     until(page, "document.querySelector('#do-start .text').textContent === 'Start'")
 
