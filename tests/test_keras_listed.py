@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ theirs = pytest.importorskip("keras")
 
 from pellucid import keras  # noqa: E402  # after the backend was chosen
 from pellucid.errors import CheckpointError, ConfigError  # noqa: E402
+from pellucid.files import tensor_file  # noqa: E402
 from pellucid.keras import layers  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
@@ -56,6 +58,77 @@ def test_models_list_what_they_list_in_keras(make: Any) -> None:
             assert model.input_names == [each._keras_history.operation.name for each in expected.inputs]
             assert [tuple(each.shape) for each in model.outputs] == [tuple(each.shape) for each in expected.outputs]
         expected, model = make(theirs), make(keras)
+
+
+NESTED = ["nested_frozen_in_use", "row_in_row", "twice_nested", "siamese", "same_names_within"]
+
+
+def pictures_for(model: Any) -> Any:
+    several = isinstance(model.input_shape, list)
+    x = [
+        np.random.default_rng(0).random((2, *shape[1:])).astype(np.float32)
+        for shape in (model.input_shape if several else [model.input_shape])
+    ]
+    return x if several else x[0]
+
+
+def expect_same(model: Any, other: Any, x: Any) -> None:
+    """Layers, names and answers; a file of ours need not keep the name of the only input."""
+    found, wanted = listed(model, kind), listed(other, kind)
+    assert found[1:] == wanted[1:] and found[0][1:] == wanted[0][1:]
+    np.testing.assert_allclose(np.asarray(model(x, training=False)), np.asarray(other.predict(x, verbose=0)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_models_within_stay_models_in_configs_clones_pickles_and_files(name: str, tmp_path: Path) -> None:
+    model = NETWORKS[name](keras)
+    x = pictures_for(model)
+    expect_same(pickle.loads(pickle.dumps(model)), model, x)
+    for copy in (
+        type(model).from_config(model.get_config()),
+        keras.models.clone_model(model),
+        keras.models.model_from_json(model.to_json()),
+    ):
+        copy.set_weights(model.get_weights())
+        expect_same(copy, model, x)
+    for ending in ("safetensors", "keras", "h5"):
+        model.save(tmp_path / f"m.{ending}")
+        loaded = keras.models.load_model(tmp_path / f"m.{ending}")
+        expect_same(loaded, model, x)
+        loaded.save(tmp_path / f"again.{ending}")
+        expect_same(keras.models.load_model(tmp_path / f"again.{ending}"), model, x)
+        if ending != "safetensors":
+            expect_same(model, theirs.models.load_model(tmp_path / f"m.{ending}"), x)
+    inner = next(layer for layer in loaded.layers if hasattr(layer, "layers"))
+    inner.trainable = False
+    assert not any(layer.trainable for layer in inner.layers if layer.count_params())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", NESTED)
+def test_models_within_are_read_from_kerass_files(name: str, tmp_path: Path) -> None:
+    expected = NETWORKS[name](theirs)
+    x = pictures_for(expected)
+    for ending in ("keras", "h5"):
+        expected.save(tmp_path / f"k.{ending}")
+        expect_same(keras.models.load_model(tmp_path / f"k.{ending}"), expected, x)
+    copy = getattr(keras, type(expected).__name__.replace("Functional", "Model")).from_config(expected.get_config())
+    copy.set_weights(expected.get_weights())
+    expect_same(copy, expected, x)
+
+
+def test_a_file_with_models_within_that_were_changed_is_refused(tmp_path: Path) -> None:
+    model, path = NETWORKS["nested"](keras), tmp_path / "m.safetensors"
+    model.save(path)
+    tensors, facts = tensor_file.read(path)
+    for change in ({"within": [[7]]}, {"names": []}, {"calls": [{"model": 3, "inputs": [-1], "outputs": [0]}]}):
+        tensor_file.write(path, tensors, {**facts, "nested": {**facts["nested"], **change}})
+        with pytest.raises(CheckpointError, match="model within"):
+            keras.models.load_model(path)
+    calls = [{**facts["nested"]["calls"][0], "inputs": [1]}]
+    tensor_file.write(path, tensors, {**facts, "nested": {**facts["nested"], "calls": calls}})
+    with pytest.raises(CheckpointError, match="model within"):
+        keras.models.load_model(path)
 
 
 def test_a_summary_has_a_model_within_as_one_row() -> None:

@@ -29,6 +29,7 @@ from pellucid.convert.keras_config import (
     paths_of,
     without_masks,
 )
+from pellucid.convert.keras_inner import InnerCall, nested
 from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, SAID, Row, arguments_of, row_of
 from pellucid.convert.keras_values import named
 from pellucid.convert.network import Draft
@@ -92,6 +93,7 @@ class ConfigReader:
         self._made: dict[tuple[tuple[str, ...], str], Layer] = {}
         """Layers by the names and the path of their places: one that is called twice is made once."""
         self._called = 0
+        self._inside: list[InnerCall] = []
         self._input: layers.Input | None = None
         try:
             self.model = without_masks(model_of(config))
@@ -110,6 +112,10 @@ class ConfigReader:
         self.name = str(config_in(self.model).get("name") or "model")
         in_row = self.model["class_name"] == "Sequential"
         self.draft = Draft(path, self._input, [maps.value for maps in outputs], in_row=in_row)
+
+    def nested(self, numbers: Mapping[Symbolic, int]) -> dict[str, Any] | None:
+        """`Model.nested` of the network, whose values have these numbers; None where no model is within."""
+        return nested(self._inside, {place.layer: place.names[-1] for place in self.places}, numbers)
 
     def _expect_known(self, model: Mapping[str, Any]) -> None:
         """Errors: CheckpointError that names every layer without a counterpart, and what to do."""
@@ -262,7 +268,11 @@ class ConfigReader:
         if record["class_name"] == "InputLayer":
             return values
         if record["class_name"] in MODELS:
-            return self._network(record, values, (*names, name), path, trainable=trainable)
+            inside = InnerCall(record, (*names, name), [each.value for each in values])
+            self._inside.append(inside)
+            found = self._network(record, values, (*names, name), path, trainable=trainable)
+            inside.answers = [each.value for each in found]
+            return found
         kind = kind_of(record)
         try:
             return self._row(record, kind, values, (*names, name), path, trainable=trainable)

@@ -98,7 +98,19 @@ class Draft:
             else:
                 model = Model(self.inputs, self.outputs, name, seed=seed)
             model.build()
+        first = {id(layer.store): layer for layer in layers}
+        for layer in model.flat_layers:  # one that is called again was made while all drew from `blank`
+            same = vars(first.get(id(layer.store), layer))
+            vars(layer).update({name: value for name, value in same.items() if name.endswith("_initializer")})
         return model
+
+    def numbers(self, model: Model) -> dict[Symbolic, int]:
+        """The values by the numbers of the layers that give them in a model that was made of them."""
+        found: dict[Symbolic, int] = {self.inputs: INPUT}
+        stands = iter(enumerate(model.flat_layers))
+        for value in calls_behind(self.outputs, self.inputs, model.name):
+            found[value] = next(number for number, layer in stands if layer.store is value.layer.store)
+        return found
 
     def _fill(self, made: Sequence[Layer]) -> None:
         faults = []

@@ -13,18 +13,15 @@ import io
 import itertools
 import json
 import zipfile
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from pellucid import metrics
-from pellucid.convert.keras_layers import SAID, config_of, inner_of
-from pellucid.convert.keras_values import REGISTERED, class_path, keras_object, write_rate
+from pellucid.convert.keras_layers import inner_of
+from pellucid.convert.keras_values import keras_object, write_rate
 from pellucid.errors import ConfigError
+from pellucid.export.keras_levels import Level, levels
 from pellucid.export.keras_module import beside
-from pellucid.export.keras_parts import Part, inputs_of, parts_of
-from pellucid.layers import MultiHeadAttention
+from pellucid.export.keras_parts import inputs_of, parts_of
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -41,11 +38,11 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
 
     Errors: ConfigError for a layer that Keras cannot express, and where h5py is not installed.
     """
-    config, parts, own = _content(model)
+    config, level, own = _content(model)
     members = {
         "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "date_saved": "", "pellucid": own}).encode(),
         "config.json": json.dumps(config).encode(),
-        "model.weights.h5": _weights(parts),
+        "model.weights.h5": _weights(level),
     }
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -56,7 +53,7 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
 
 def older_files(model: Model, stem: str) -> dict[str, bytes]:
     """The same as `files` in the form before .keras, HDF5 alone, which Keras 3 loads, too. Errors: as `files`."""
-    config, parts, _ = _content(model)
+    config, level, _ = _content(model)
     training = config.pop("compile_config", None)
     import h5py
 
@@ -68,127 +65,29 @@ def older_files(model: Model, stem: str) -> dict[str, bytes]:
             older = {"optimizer_config": optimizer, "weighted_metrics": None, "loss_weights": None}
             file.attrs["training_config"] = json.dumps({**training, **older})
         root = file.create_group("model_weights")
-        parts = [part for part in parts if part.is_first]
-        names = [*inputs_of(model), *(part.name for part in parts)]
-        root.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", layer_names=[n.encode() for n in names])
+        units = [(unit.name, unit.arrays()) for unit in level.first()]
+        every: list[tuple[str, list[tuple[str, Any]]]] = [*((name, []) for name in inputs_of(model)), *units]
+        names = [name.encode() for name, _ in every]
+        root.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", layer_names=names)
         root.create_group("top_level_model_weights").attrs["weight_names"] = []
-        for name, arrays in [*((name, ()) for name in inputs_of(model)), *((part.name, part.arrays) for part in parts)]:
+        for name, arrays in every:
             group = root.create_group(name)
-            within = [f"{name}/{number}" for number in range(len(arrays))]
-            group.attrs["weight_names"] = [each.encode() for each in within]
-            for each, array in zip(within, arrays, strict=True):
-                group.create_dataset(each, data=array)
+            group.attrs["weight_names"] = [path.encode() for path, _ in arrays]
+            for path, array in arrays:
+                group.create_dataset(path, data=array)
     return {f"{stem}.h5": content.getvalue(), **beside(config)}
 
 
-def _content(model: Model) -> tuple[dict[str, Any], list[Part], dict[str, Any]]:
+def _content(model: Model) -> tuple[dict[str, Any], Level, dict[str, Any]]:
     """(architecture with what it was compiled with, its layers with their arrays, what Keras does not keep)."""
     if importlib.util.find_spec("h5py") is None:
         raise ConfigError("Keras's files need h5py, which is not installed; pip install 'pellucid[h5]'")
     model.build()
     with model.turns.taken():
-        parts, ends = parts_of(model)
-        parts = _as_keras_orders(parts, ends)
-        in_row = model.reads is None and all(
-            part.is_first and part.reads == (before,)
-            for part, before in zip(parts, [*inputs_of(model), *(part.name for part in parts)], strict=False)
-        )
-        config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
-        config |= _training(model)
-    return config, parts, {"class_names": None if model.class_names is None else list(model.class_names)}
-
-
-def _as_keras_orders(parts: Sequence[Part], ends: Sequence[str]) -> list[Part]:
-    """The parts in the order in which Keras counts the layers of a network that it makes of a config, by which
-    .weights.h5 calls them: farthest from the answers first, then as a search from the answers meets them.
-
-    Source: map_graph and _build_map in keras/src/ops/function.py.
-    """
-    by_name = {part.name: part for part in parts}
-    layer = {part.name: part.of or part.name for part in parts}
-    depths: dict[str, int] = {}
-    deepest: dict[str, int] = {}
-    for part in reversed(parts):
-        depth = max(depths.get(part.name, 0), deepest.get(layer[part.name], 0))
-        deepest[layer[part.name]] = depth
-        for read in part.reads:
-            depths[read] = max(depths.get(read, 0), depth + 1)
-    met: dict[str, int] = {}
-    seen: set[str] = set()
-    todo = list(reversed(ends))
-    while todo:
-        name = todo.pop()
-        if name in by_name and name not in seen:
-            seen.add(name)
-            met.setdefault(layer[name], len(met))
-            todo.extend(reversed(by_name[name].reads))
-    return sorted(parts, key=lambda part: (-deepest[layer[part.name]], met[layer[part.name]]))
-
-
-_FIRST = attrgetter("is_first")
-
-
-def _record(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    return {**keras_object("keras.layers", kind, config), "name": config["name"]}
-
-
-def _records(model: Model, parts: Sequence[Part]) -> list[dict[str, Any]]:
-    inputs = [
-        {"batch_shape": [None, *shape], "dtype": "float32", "name": name} for name, shape in inputs_of(model).items()
-    ]
-    made = []
-    for part in filter(_FIRST, parts):
-        row, config = config_of(part.layer)
-        del config["trainable"]  # which not all layers without weights take
-        trainable = {"trainable": part.trainable} if part.arrays else {}
-        made.append(_record(row.keras, {**config, "name": part.name, **trainable}))
-    return [*(_record("InputLayer", each) for each in inputs), *made]
-
-
-def _sequential(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
-    config = {"name": model.name, "trainable": True, "layers": _records(model, parts)}
-    return keras_object("keras", "Sequential", config)
-
-
-def _ends(places: Sequence[tuple[str, int]]) -> list[Any]:
-    """Inputs or outputs of a functional model, which call of which layer: one, or a list of them."""
-    found = [[*place, 0] for place in places]
-    return found[0] if len(found) == 1 else found
-
-
-def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dict[str, Any]:
-    inputs = inputs_of(model)
-    shapes = {**inputs, **{part.name: part.shape for part in parts}}
-
-    calls = Counter(dict.fromkeys(inputs, 1))
-    places = {name: (name, 0) for name in inputs}
-    for part in parts:
-        name = part.of or part.name
-        places[part.name] = name, calls[name]
-        calls[name] += 1
-
-    def tensor(name: str) -> dict[str, Any]:
-        given = {"shape": [None, *shapes[name]], "dtype": "float32", "keras_history": [*places[name], 0]}
-        return {"class_name": "__keras_tensor__", "config": given}
-
-    records = _records(model, parts)
-    for record in records[: len(inputs)]:
-        record["inbound_nodes"] = []
-    named = {record["name"]: record for record in records}
-    for part in parts:
-        read = [tensor(name) for name in part.reads]
-        one = part.layer.merges and not isinstance(part.layer, MultiHeadAttention) and part.layer.role != "recurrent"
-        said = {name: True for name in SAID if getattr(part.layer, name, False)}
-        node: dict[str, Any] = {"args": [read] if one else read, "kwargs": said}
-        named[part.of or part.name].setdefault("inbound_nodes", []).append(node)
-    config = {
-        "name": model.name,
-        "trainable": True,
-        "layers": records,
-        "input_layers": _ends([places[name] for name in inputs]),
-        "output_layers": _ends([places[name] for name in ends]),
-    }
-    return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
+        parts, ends, calls = parts_of(model)
+        level = levels(model.name, inputs_of(model), parts, ends, calls, row=model.reads is None)
+        config = level.config() | _training(model)
+    return config, level, {"class_names": None if model.class_names is None else list(model.class_names)}
 
 
 _NUMBERS = frozenset(
@@ -237,21 +136,17 @@ def _metric(given: Any) -> Any:
     return keras_object("keras.metrics", kind, options) if kind in metrics.__all__ else None
 
 
-def _weights(parts: Sequence[Part]) -> bytes:
+def _weights(level: Level) -> bytes:
     """What lies in model.weights.h5: a group for each layer, by its class and number."""
     import h5py
 
     content = io.BytesIO()
-    counts: Counter[str] = Counter()
     with h5py.File(content, "w") as file:
         file.create_group("vars")
-        for part in filter(_FIRST, parts):
-            kind = class_path(config_of(part.layer)[0].keras.removeprefix(REGISTERED))
-            name = f"{kind}_{counts[kind]}" if counts[kind] else kind
-            counts[kind] += 1
+        for name, part in level.weights():
             arrays = iter(part.arrays)
             for below, count in inner_of(part.layer, len(part.arrays)) if part.arrays else [("", 0)]:
-                group = file.create_group(f"layers/{name}/{below}/vars" if below else f"layers/{name}/vars")
+                group = file.create_group(f"{name}/{below}/vars" if below else f"{name}/vars")
                 for number, array in enumerate(itertools.islice(arrays, count)):
                     group.create_dataset(str(number), data=array)
     return content.getvalue()

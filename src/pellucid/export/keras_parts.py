@@ -27,7 +27,9 @@ _POSITIVE = ("relu", "sigmoid", "softmax", "softplus", "hard_sigmoid", "exponent
 class Part:
     """One layer of the file's: ours of the same kind, its arrays, what it reads and gives. reads: names of parts.
 
-    of: the name of the part before it that it is again, with the same weights; else its own.
+    of: the name of the part before it that it is again, with the same weights; else its own. within: the calls of
+    models within that it is of, outermost first, and `inner` its name there. states: how many of its arrays, the last,
+    are never trained.
     """
 
     name: str
@@ -37,6 +39,9 @@ class Part:
     shape: Shape
     trainable: bool = True
     of: str = ""
+    within: tuple[int, ...] = ()
+    inner: str = ""
+    states: int = 0
 
     @property
     def is_first(self) -> bool:
@@ -55,8 +60,21 @@ class Step:
     reads: tuple[int, ...] | None = None
 
 
-def parts_of(model: Model) -> tuple[list[Part], list[str]]:
-    """The parts in the order they run, and the names of those that answer.
+@dataclass(frozen=True)
+class Within:
+    """One call of a model within. model: its number; kind and title: its class and name; heads: its inputs' names,
+    where they are known; given, gives: the names of the parts that go in and come out."""
+
+    model: int
+    kind: str
+    title: str
+    heads: tuple[str, ...]
+    given: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+def parts_of(model: Model) -> tuple[list[Part], list[str], list[Within]]:
+    """The parts in the order they run, the names of those that answer, and the calls of models within.
 
     Errors: ConfigError for a layer that Keras cannot express.
     """
@@ -67,6 +85,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     inputs = model.graph.parts
     positive: set[int] = set()
     masks: set[int] = set()
+    nested = model.nested or {"calls": [], "within": [()] * len(model.flat_layers)}
     first = scaling_of(model)
     if first is not None:
         names[INPUT] = _free("rescaling", {layer.name for layer in model.flat_layers})
@@ -97,7 +116,12 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
             given = [shapes[i] if i >= 0 else visit.input_shape for i in reads]
             shape = visit.output_shape if step is steps[-1] else step.layer.output_of(given)
             name = layer.name if step is steps[-1] else f"{layer.name}_{step.ending}"
-            part = Part(name, step.layer, step.arrays, tuple(read), shape, layer.trainable)
+            inner = nested["names"][visit.number] if nested["calls"] else name
+            inner = inner if step is steps[-1] else f"{inner}_{step.ending}"
+            around = tuple(nested["within"][visit.number])
+            part = Part(
+                name, step.layer, step.arrays, tuple(read), shape, layer.trainable, "", around, inner, len(layer.state)
+            )
             if step.arrays:
                 before = shared.setdefault((id(layer.store), step.ending), part)
                 _expect_same(before, part)
@@ -108,7 +132,12 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         names[visit.number] = own[-1]
         if _not_negative(layer) or (layer.role in _KEEP_SIGN and positive.issuperset(visit.inputs)):
             positive.add(visit.number)
-    return parts, [names[number] for number in model.graph.outputs]
+    calls = []
+    for one in nested["calls"]:
+        what = nested["models"][one["model"]]
+        ends = (tuple(names[i] for i in one[end] if i in names) for end in ("inputs", "outputs"))
+        calls.append(Within(one["model"], what["kind"], what["name"], tuple(what["inputs"]), *ends))
+    return parts, [names[number] for number in model.graph.outputs], calls
 
 
 def _expect_same(before: Part, part: Part) -> None:

@@ -48,6 +48,7 @@ def network(record: Mapping[str, Any]) -> tuple[list[Layer], dict[str, Any]]:
         "input_name": None if reader.draft.inputs.auto_named else reader.draft.inputs.name,
         "reads": [[numbers[read] for read in value.inputs] for value in values],
         "outputs": [numbers[value] for value in reader.draft.outputs],
+        "nested": reader.nested(numbers),
     }
     return [value.layer for value in values], config
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pellucid.errors import CheckpointError
+from pellucid.keras.inner import adopt, description
 from pellucid.keras.nesting import Call, Calls, arranged, calls_of, name_as_keras, once, within
 from pellucid.keras.tensor import InputLayer
 from pellucid.layers import Layer
@@ -14,6 +16,7 @@ from pellucid.layers.store import again
 from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind
 from pellucid.model import Model as Base
 from pellucid.model import Sequential
+from pellucid.model.blank import FAULTS
 from pellucid.ops import Shape
 
 
@@ -108,6 +111,18 @@ class Listed(Base if TYPE_CHECKING else object):  # type: ignore[misc]
     @_order.setter
     def _order(self, order: list[Any] | None) -> None:
         self._listed = self._around, order
+
+    @property
+    def nested(self) -> Any:
+        """Which of its layers are models within, see `inner.py`; None where none is."""
+        return description(self._nodes, self._around, self.graph.outputs)
+
+    def as_read(self) -> None:
+        if (nested := self.__dict__.pop("nested", None)) is not None:
+            try:
+                adopt(self, nested)
+            except FAULTS as error:
+                raise CheckpointError(f"{self.name}: its model within cannot be followed: {error!s:.500}") from error
 
     # What is listed
 

@@ -19,6 +19,7 @@ from pellucid.keras.composed import CallOf, called
 from pellucid.keras.described import is_keras, network
 from pellucid.keras.ends import Ends
 from pellucid.keras.hearing import hearing
+from pellucid.keras.inner import adopt, unowned
 from pellucid.keras.listed import Listed
 from pellucid.keras.nesting import Call, auto_name, rows_of, within
 from pellucid.keras.older import Older, renamed
@@ -153,8 +154,7 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
         several = in_order(self, x) if self.built else None
         if several is not None:
             given = self._begun([batch_of(one) for one in several])
-            with within_pass(training, drawn_at_random):
-                return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(at_node(layer, read))))
+            return self._run(given, training)
         batch = batch_of(as_rows(self, x))
         if self._changes_pictures():
             for layer in [*self.flat_layers, *self._waiting]:
@@ -167,8 +167,13 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
             if own:  # which may make another shape of it
                 return self._by_its_call(x, training)
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.graph.input_shape))}), got {batch.shape}")
-        with within_pass(training, drawn_at_random):
-            return self._keyed(self.graph.run(batch, lambda number, layer, read: tensor(at_node(layer, read))))
+        return self._run(batch, training)
+
+    def _run(self, given: Any, training: Any) -> Any:
+        """What its layers give for arrays; in use none draws, also of those that do unless they are told so."""
+        with within_pass(training, drawn_at_random) as around:
+            told = None if around.training else False
+            return self._keyed(self.graph.run(given, lambda number, layer, read: tensor(at_node(layer, read, told))))
 
     def _by_its_call(self, x: Any, training: Any, *args: Any, **kwargs: Any) -> Any:
         with within_pass(training, drawn_at_random):
@@ -315,7 +320,7 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same network of, with other weights."""
         facts = self.facts()
-        names = ("name", "input_shape", "input_name", "layers", "reads", "outputs")
+        names = ("name", "input_shape", "input_name", "layers", "reads", "outputs", "nested")
         kept: dict[str, Any] = {name: facts[name] for name in names if name in facts}
         if self.lists_inputs:
             kept["input_name"] = self.input_names[0]
@@ -339,12 +344,17 @@ class Model(Ends, Listed, Weighted, Steps, Older, ours.Model):  # type: ignore[m
         """The network of these layers, of which each reads what the config says."""
         reads = config.get("reads") or [[number - 1] for number in range(len(made))]
         values: dict[int, Any] = {INPUT: InputLayer(config["input_shape"], name=config.get("input_name"))}
+        nested = config.get("nested")
+        inner = unowned(nested)
         for number, (layer, read) in enumerate(zip(made, reads, strict=True)):
-            values[number] = call(layer, [values[i] for i in read])
+            with within(*(inner[i] for i in nested["within"][number]) if nested else ()):
+                values[number] = call(layer, [values[i] for i in read])
         answers = [values[i] for i in config.get("outputs") or [len(made) - 1]]
         model: Self = Model.__new__(cls)
         Model.__init__(model, values[INPUT], answers, config["name"])
         model.__dict__["_made"] = True
+        if nested:
+            adopt(model, nested, inner)
         return model
 
     def to_json(self, **kwargs: Any) -> str:

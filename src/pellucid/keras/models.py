@@ -31,6 +31,7 @@ def as_keras(model: ours.Model) -> Any:
     model.__class__ = Sequential if isinstance(model, ours.Sequential) else Functional
     if isinstance(model, Sequential):
         model._waiting = []
+    model.as_read()
     return model
 
 

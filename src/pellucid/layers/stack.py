@@ -157,7 +157,14 @@ class Stack(Fixed):
         self._changed()
 
     def _named(self, layer: Layer, taken: set[str]) -> Layer:
-        """The layer under a name that no other one has. Errors: ConfigError where its own is taken."""
+        """The layer under a name that no other one has. Errors: ConfigError where its own is taken.
+
+        One that is called again, which nobody named, leaves a name to a layer that was given it.
+        """
+        for other in self.flat_layers if layer.name in taken and not layer.auto_named else ():
+            if other.name == layer.name and other.auto_named and other._base_name is not None:
+                other.take_name(taken, self.name)
+                taken = taken - {layer.name}
         if layer.owner is None or layer.owner() is None or layer.name in taken:
             layer.take_name(taken, self.name)
         return layer

@@ -62,10 +62,17 @@ FACTS = {
     "reads?": [[whole(INPUT)]],
     "outputs?": [whole()],
     "input_name?": TEXT,
+    "nested?": {
+        "models": [{"name": TEXT, "kind": TEXT, "inputs": [TEXT]}],
+        "calls": [{"model": whole(), "inputs": [whole(INPUT)], "outputs": [whole(INPUT)]}],
+        "within": [[whole()]],
+        "names": [TEXT],
+    },
 }
 """All of a model but its tensors and its kind, as `facts_of` gives it. reads: of each layer, the numbers of those it
 reads, -1 for the pictures; without it each reads the one before. outputs: the numbers of those that answer, where it is
-not the last alone."""
+not the last alone. nested: models called in it, each call with the numbers that go in and come out; of each layer the
+calls it is within, outermost first, and its name in the innermost."""
 
 KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
@@ -143,6 +150,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "compiled": model.compiled_config(),
         "exact_convolution": model.exact_convolution,
         **({} if model.reads is None else {"reads": model.reads}),
+        **({} if model.nested is None else {"nested": model.nested}),
         **({} if model.input_name is None else {"input_name": model.input_name}),
         **({"outputs": list(model.graph.outputs)} if len(model.graph.outputs) > 1 else {}),
     }
@@ -215,6 +223,7 @@ def from_bytes(
     model = model_of("a pickled model", *tensor_file.from_bytes(data), custom_layers, compiled=compiled)
     if cls is not None:
         model.__class__ = cls
+        cls.as_read(model)
     return model
 
 
@@ -304,6 +313,17 @@ def expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None
         raise CheckpointError("which layer reads which is not told for a network; it was changed")
 
 
+def expect_nested(nested: Mapping[str, Any], count: int) -> None:
+    """Errors: CheckpointError unless its numbers are of models, calls and layers that there are."""
+    calls, models = nested["calls"], nested["models"]
+    ends = [number for one in calls for number in (*one["inputs"], *one["outputs"])]
+    inside = [number for each in nested["within"] for number in each]
+    right = len(nested["within"]) == len(nested["names"]) == count and all(number < count for number in ends)
+    right = right and all(number < len(calls) for number in inside)
+    if not right or any(one["model"] >= len(models) or not one["inputs"] or not one["outputs"] for one in calls):
+        raise CheckpointError("which layers are a model within is not told for a network; it was changed")
+
+
 def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Model:
     check(FACTS, facts)
     if len(facts["layers"]) > MAX_LAYERS:
@@ -321,6 +341,9 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     configs = [{name: value for name, value in config.items() if name != "own"} for config in facts["layers"]]
     made = layers.from_configs(configs, custom_layers)
     model = _assemble(made, facts, SPARE_WEIGHTS + MAX_GROWTH * num_weights)
+    if "nested" in facts:
+        expect_nested(facts["nested"], len(facts["layers"]))
+        model.nested = facts["nested"]
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]

@@ -53,6 +53,7 @@ class Model(Fitting, Shown):
             "exact_convolution",
             "stop_training",
             "labels_in_rows",
+            "nested",
         }
     )
     instead: ClassVar[dict[str, str]] = {
@@ -110,6 +111,9 @@ class Model(Fitting, Shown):
         """Of each layer the numbers of those it reads, -1 for the pictures; None where each reads the one before."""
         return [list(node.inputs) for node in self.graph.nodes]
 
+    nested: Any = None
+    """Which of its layers were models of their own, called in it, as a file of Keras's or of `pellucid.keras` says."""
+
     # Looking and keeping
 
     def memory(self, batch_size: int = 32) -> MemorySummary:
@@ -154,6 +158,9 @@ class Model(Fitting, Shown):
         return model_file.facts_of(self)
 
     # Inside
+
+    def as_read(self) -> None:
+        """What a class of one's own does with a network that was read from a file and is of this class from now on."""
 
     if not TYPE_CHECKING:
 
