@@ -41,6 +41,26 @@ def test_each_writes_a_picture_and_says_where(
     assert out.read_text("utf-8").startswith("<?xml") and out.stat().st_size > 5000
 
 
+def test_a_picture_with_the_other_background_is_noticed_and_swapped(
+    command: Command, run_folder: Path, tmp_path: Path
+) -> None:
+    paper = np.full((8, 8), 255, np.uint8)
+    paper[2:6, 3:5] = 0
+    Image.fromarray(paper).save(tmp_path / "paper.png")
+    Image.fromarray(255 - paper).save(tmp_path / "night.png")
+    out = tmp_path / "out.png"
+    look = ("show", "features", run_folder, "--out", out, "--image")
+    assert command(*look, tmp_path / "paper.png", "--lang", "en")[2].endswith("so it will guess; try --invert\n")
+    assert command(*look, tmp_path / "night.png", "--lang", "ko", "--invert")[2].endswith("--invert를 빼십시오\n")
+    assert command(*look, tmp_path / "night.png")[2] == ""
+    expected = out.read_bytes()
+    (tmp_path / "swapped").mkdir()
+    (tmp_path / "paper.png").rename(tmp_path / "swapped" / "night.png")  # its name is in the picture
+    assert command(*look, tmp_path / "swapped" / "night.png", "--invert")[2] == "" and out.read_bytes() == expected
+    status, _, err = command("show", "features", run_folder, "--invert")
+    assert status == 1 and "name it with --image" in err
+
+
 def test_without_out_pictures_go_into_the_run_or_beside_a_model_file(
     command: Command, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

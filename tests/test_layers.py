@@ -319,7 +319,7 @@ def test_a_built_layer_keeps_its_channels() -> None:
         norm(np.zeros((1, 4, 4, 4)))
     with pytest.raises(ShapeError, match=r"kernel must have shape \(3, 3, 3, 2\), got \(3, 3\)"):
         conv.set_weights([np.zeros((3, 3)), np.zeros(2)])
-    with pytest.raises(ShapeError, match=r"needs 2 arrays \(kernel, bias\), got 1"):
+    with pytest.raises(ShapeError, match=r"needs a list of arrays, \[kernel, bias\], got 1"):
         conv.set_weights([np.zeros((3, 3, 3, 2))])
     with pytest.raises(ShapeError, match="cannot live in"):
         conv.bind({"kernel": np.zeros((3, 3, 3, 2), np.float32)})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import ConfigError, DataError
+from pellucid.train import History
 from pellucid.visualise import Log, accuracy_figure, curves_figure, write_figure
 from pellucid.visualise.drawing import fonts
 from pellucid.visualise.drawing.figure import figure_bytes, new_figure
@@ -35,6 +36,19 @@ def test_each_panel_draws_its_series_in_its_unit() -> None:
     assert list(labels["pictures a second"].lines[0].get_ydata()) == [100, 110, 120]
     assert list(labels["accuracy (%)"].lines[0].get_ydata()) == pytest.approx([50, 75, 80])
     assert labels["learning rate"].get_legend() is None, "a legend for one line that the axis names"
+
+
+def test_what_fit_returned_is_drawn_too(tmp_path: Path) -> None:
+    history = History()
+    for epoch in range(3):
+        history.append(epoch, {name: FIRST.series[name][epoch] for name in ("loss", "val_loss")}, improved=True)
+    for ours, logs in zip(curves_figure(history).axes, curves_figure(FIRST, ["loss"]).axes, strict=True):
+        assert [line.get_xydata().tolist() for line in ours.lines] == [
+            line.get_xydata().tolist() for line in logs.lines
+        ]
+    assert len(curves_figure({"first": history, "second": SECOND}, ["loss"]).axes[0].lines) == 3
+    write_figure(curves_figure(history), str(tmp_path / "curves.png"))  # a name as text
+    assert (tmp_path / "curves.png").stat().st_size > 5000
 
 
 def test_four_panels_stand_in_two_rows() -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pellucid import Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, Sequential
+from pellucid import Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, Sequential, zoo
 from pellucid import layers as L
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.exercises import two_halves
 from pellucid.model.tracing import trace
 from pellucid.visualise import (
+    attention_figure,
     chained_panels,
     channel_panels,
+    dissect,
     feature_grid,
     feature_maps,
     features_figure,
+    filters_figure,
     importance,
+    slide,
     small_grid,
 )
 from pellucid.visualise.drawing.figure import new_figure
@@ -284,3 +289,19 @@ def test_a_long_row_is_on_the_scale_of_its_finite_numbers() -> None:
     ax = new_figure(2, 2).subplots()
     draw_layer(ax, LayerFeatures("fc", np.append(np.linspace(0, 3, 199), np.inf)))
     assert ax.get_xlabel() == "black 0, white 3"
+
+
+def test_a_batch_where_one_picture_is_asked_for_is_named_as_it_was_given() -> None:
+    model = zoo.build("simple-convnet", input_shape=(8, 8, 1), classes=10)
+    batch = np.zeros((1, 8, 8, 1), np.uint8)
+    looks: list[Callable[..., object]] = [feature_maps, dissect, slide, attention_figure]
+    for look in looks:
+        with pytest.raises(
+            ShapeError, match=r"one picture \(8, 8, 1\) here, got \(1, 8, 8, 1\); take one, pictures\[0\]"
+        ):
+            look(model, batch)
+    for given in (model, model.layers[0]):
+        with pytest.raises(ShapeError, match=r"""expected an array, got <.*; give a layer's params\["kernel"\]"""):
+            filters_figure(given)
+    with pytest.raises(ShapeError, match=r"needs a list of arrays, \[kernel, bias\], got one array \(5, 5, 1, 30\)"):
+        model.layers[0].set_weights(np.zeros((5, 5, 1, 30)))

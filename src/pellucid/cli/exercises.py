@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from pellucid._text import say
@@ -19,6 +21,7 @@ EXAMPLES = (
     "All of them:\n   pellucid exercises\n\n"
     "One, and an answer to it, number by number, row by row:\n   pellucid exercises softmax\n"
     "   pellucid exercises softmax 0.67 0.09 0.24\n\n"
+    "The right answer, for who sets the task:\n   pellucid exercises softmax --seed 3 --solution\n\n"
     "Another task of the same kind, in Korean:\n   pellucid exercises convolution --seed 7 --lang ko"
 )
 app = typer.Typer()
@@ -32,6 +35,7 @@ def exercises(
         typer.Argument(metavar="ANSWER", help="Numbers row by row, or choices, in the order of the fields."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another one gives another task.")] = 0,
+    solution: Annotated[bool, typer.Option("--solution", help="Print a right answer, as it would be typed.")] = False,
     lang: Lang = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -48,6 +52,9 @@ def exercises(
         return
     found = find(name)
     task = found.task(seed)
+    if solution:
+        say(_typed(task))
+        return
     verdict = None if not answer else found.check(_answer(task, answer), seed, lang=spoken)
     if as_json:
         said = None if verdict is None else {"passed": verdict.passed, "message": verdict.message}
@@ -65,6 +72,12 @@ def exercises(
             say(f"{each['label'][spoken]}: {offered or size or '1'}", prose=True)
 
 
+def _typed(task: Task) -> str:
+    """A right answer as it is given on the command line, what `_answer` reads."""
+    parts = [part for each in task.fields for part in np.ravel(task.solution[each.name]).tolist()]
+    return shlex.join(part if isinstance(part, str) else f"{part:.7g}" for part in parts)
+
+
 def _list(lang: str) -> None:
     from pellucid.exercises import MESSAGES, by_part
 
@@ -73,7 +86,7 @@ def _list(lang: str) -> None:
         for part, several in by_part().items()
         for each in several
     ]
-    print_table(["name", "exercise", "about"], rows, whole=[0])
+    print_table([MESSAGES[lang][f"list.{head}"] for head in ("name", "exercise", "about")], rows, whole=[0])
 
 
 def _show(given: Given, lang: str) -> None:

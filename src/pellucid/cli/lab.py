@@ -59,6 +59,7 @@ def lab(
     )
     say(running.url)
     note(f"to look only: {running.viewer_url}")
+    note("Ctrl-C ends it")
     if not no_browser:
         open_browser(running.url)
     kept = running.run()

@@ -59,7 +59,8 @@ def run(
     if check:
         return
     if missing:
-        note(f"pellucid: {program} runs until it comes to one of these {missing} names")
+        these = "this name" if missing == 1 else f"one of these {missing} names"
+        note(f"pellucid: {program} runs until it comes to {these}")
     raise RunAfterwards(partial(asked.run, [os.fspath(program), *(arguments or [])]))
 
 

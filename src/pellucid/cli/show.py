@@ -75,7 +75,7 @@ def show() -> None:
 
 def command_of(picture: Picture) -> Callable[..., None]:
     """A function that Typer makes a command of: what it takes, its options, --weights, --lang, its tables, --out."""
-    from pellucid.visualise.registry import JudgedData
+    from pellucid.visualise.registry import Inverted, JudgedData
 
     takes = picture.takes
     kind: Any = list[Path] if takes.several else str | None if takes.optional else str
@@ -84,10 +84,12 @@ def command_of(picture: Picture) -> Callable[..., None]:
     parameters = list(inspect.signature(picture.make).parameters.items())[1:]
     own = {"data": (_as_typer(JudgedData), None)} if picture.judges else {}
     own |= {name: (_as_typer(hints[name]), parameter.default) for name, parameter in parameters}
+    swapped: dict[str, Any] = {"invert": (_as_typer(Inverted), False)} if "image" in own else {}
     tables: dict[str, Any] = {"csv": (CsvFile, None), "as_json": (Instead, False)} if picture.tables else {}
     weights: dict[str, Any] = {"weights": (Weights, None)} if takes.weights else {}
     required = inspect.Parameter.empty
-    options = {"run": (first, None if takes.optional else required), **own, **weights, "lang": (Lang, None), **tables}
+    more = own | swapped | weights
+    options = {"run": (first, None if takes.optional else required), **more, "lang": (Lang, None), **tables}
     options["out"] = (Gif if picture.moving else Out, None)
 
     def command(run: Any, lang: str | None, out: Path | None, **given: Any) -> None:
@@ -97,7 +99,10 @@ def command_of(picture: Picture) -> Callable[..., None]:
         if csv is not None:
             check_table_name(csv, "--csv")
         chosen = given.pop("weights") if takes.weights else NO_WEIGHTS
-        sources = [RunSource(one, lang, chosen) for one in (run if takes.several else [run])]
+        invert = swapped and given.pop("invert")
+        if invert and given["image"] is None:
+            raise ConfigError("--invert is for a picture of your own; name it with --image")
+        sources = [RunSource(one, lang, chosen, invert=bool(invert)) for one in (run if takes.several else [run])]
         shown = picture.make(sources, **given) if takes.several else picture.of(sources[0], **given)
         _deliver(picture, shown, sources[0], out, csv, bool(as_json))
 

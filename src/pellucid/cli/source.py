@@ -19,10 +19,11 @@ from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.datasets import Dataset
 from pellucid.datasets.listing import list_pictures
-from pellucid.datasets.pictures import probe, read_picture
+from pellucid.datasets.pictures import probe
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside
 from pellucid.model import Model
+from pellucid.model.background import looks_inverted
 from pellucid.ops import Array
 from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import (
@@ -65,9 +66,14 @@ class RunSource(Source):
     """
 
     def __init__(
-        self, what: str | Path | Inside | None, lang: str | None = None, weights: str | None = NO_WEIGHTS
+        self,
+        what: str | Path | Inside | None,
+        lang: str | None = None,
+        weights: str | None = NO_WEIGHTS,
+        *,
+        invert: bool = False,
     ) -> None:
-        super().__init__("" if what is None else str(what), lang)
+        super().__init__("" if what is None else str(what), lang, invert=invert)
         self._named, self._weights = what, weights
 
     @cached_property
@@ -158,7 +164,7 @@ class RunSource(Source):
         return FittedFiles(tuple(files), self._read)
 
     def _read(self, image: Path) -> Array:
-        return read_picture(image, self._size(), self.model.graph.input_shape[2], self.model.preprocessing.resize)
+        return self.read(image, self._size(), self.model.graph.input_shape[2], self.model.preprocessing.resize)
 
     def _size(self) -> tuple[int, int]:
         return self.model.preprocessing.size or (self.model.graph.input_shape[0], self.model.graph.input_shape[1])
@@ -169,4 +175,12 @@ class RunSource(Source):
         if size != wanted:
             fitted = "{file}: {size}, fitted to {wanted} ({fit}) as at training"
             note(self.say(fitted, file=image, size=times(size), wanted=times(wanted), fit=fit.resize))
-        return self._read(image)
+        pixels = self._read(image)
+        if looks_inverted(pixels, self.model.trained_on.get("background")):
+            fix = self.say("leave out --invert" if self.invert else "try --invert")
+            note(
+                self.say(
+                    "{file}: not the background that it learned from, so it will guess; {fix}", file=image, fix=fix
+                )
+            )
+        return pixels

@@ -29,6 +29,9 @@ enter({
     "part.forward": ("Forward", "순전파"),
     "part.backward": ("Backward", "역전파"),
     "part.networks": ("Networks", "신경망"),
+    "list.name": ("name", "이름"),
+    "list.exercise": ("exercise", "문제"),
+    "list.about": ("about", "내용"),
 })  # fmt: skip
 
 Text = Mapping[str, str]

@@ -329,8 +329,8 @@ class Layer(Stored, Traits, Batched, Fixed, Shown):
         if not self.built:
             raise ShapeError(f"{self.place()} has no weights yet; call it on a batch, or build it, first")
         if len(weights) != len(names):
-            expected = f"{len(names)} arrays ({', '.join(names)})" if names else "no arrays"
-            raise ShapeError(f"{self.place()} needs {expected}, got {len(weights)}")
+            got = f"one array {weights.shape}" if isinstance(weights, np.ndarray) else str(len(weights))
+            raise ShapeError(f"{self.place()} needs a list of arrays, [{', '.join(names)}], got {got}")
         return {name: self._converted(name, given) for name, given in zip(names, weights, strict=True)}
 
     def _converted(self, name: str, given: Any) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid._text import clip
 from pellucid.datasets.download import Progress
+from pellucid.errors import ShapeError
 from pellucid.metrics import THRESHOLD
 from pellucid.model import Model
 from pellucid.model.scores import class_names as class_names
@@ -21,6 +22,17 @@ from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 CHUNK = 256
 """Pictures that are judged between two calls of `progress`."""
+
+
+def batch_of_one(model: Model, picture: Any) -> Array:
+    """A picture as a batch of one. Shapes: (H,W,C), or (H,W) for one channel -> (1,H,W,C).
+
+    Errors: ShapeError for a batch.
+    """
+    array, shape = np.asarray(picture), model.graph.input_shape
+    if array.ndim > len(shape):
+        raise ShapeError(f"{model.name} looks at one picture {shape} here, got {array.shape}; take one, pictures[0]")
+    return array[None, ..., None] if array.ndim == 2 and shape[2:] == (1,) else array[None]
 
 
 def probabilities(model: Model, images: Any, *, progress: Progress | None = None) -> Array:

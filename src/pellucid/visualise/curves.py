@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pellucid._display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, expect_known
-from pellucid.files.inside import Inside, Place, read_bytes
+from pellucid.files.inside import Inside, Place, place_of, read_bytes
 from pellucid.files.schema import number, whole
+from pellucid.train.history import History
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, figure_of, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.registry import Argument, Option, Picture, Shown, Source, Table
@@ -33,13 +34,14 @@ class Log(Brief):
     series: dict[str, list[float]]
 
 
-def read_log(path: Place) -> Log:
+def read_log(path: Place | str) -> Log:
     """Read a run's `log.jsonl`: one JSON object a line, of which those with an `epoch` and a `loss` are kept.
 
     A last line without its end (the run was stopped while writing) is passed over; of an epoch that was run twice
     (the run was taken up again), the later one counts.
     Errors: DataError if the file cannot be read, if another line is no JSON object, or if no epoch is in it.
     """
+    path = place_of(path)
     try:
         lines = read_bytes(path).split(b"\n")
     except CheckpointError as error:
@@ -51,7 +53,7 @@ def read_log(path: Place) -> Log:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {place} is not JSON ({error}); is it a run's log?") from error
+            raise DataError(f"{path}: line {place} is not JSON; name a run folder or its log.jsonl") from error
         if not isinstance(record, dict):
             raise DataError(f"{path}: line {place}: expected a JSON object, got {type(record).__name__}")
         if EPOCH.fits(record.get("epoch")) and _is_number(record.get("loss")):
@@ -62,6 +64,10 @@ def read_log(path: Place) -> Log:
     names = list(dict.fromkeys(key for epoch in epochs for key, value in records[epoch].items() if _is_number(value)))
     series = {name: [_number(records[epoch].get(name)) for epoch in epochs] for name in names if name != "epoch"}
     return Log(epochs, series)
+
+
+def _log_of(history: History) -> Log:
+    return Log([epoch + 1 for epoch in history.epoch], history.history)
 
 
 def held_name(record: Mapping[str, Any]) -> str:
@@ -108,15 +114,16 @@ MARKED_EPOCHS = 40
 
 
 def curves_figure(
-    logs: Log | Mapping[str, Log],
+    logs: Log | History | Mapping[str, Log | History],
     what: Sequence[str] | None = None,
     *,
     title: str = "",
     held: str = "validation",
     lang: str | None = None,
 ) -> Figure:
-    """Curves of one log, or of several by their labels, a panel for each of `what`.
+    """Curves of one training, or of several by their labels, a panel for each of `what`.
 
+    logs: what `fit` returned, or a run's log as `read_log` gives it.
     Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
     and mark; validation is thick, training thin and without marks.
     what: of loss, accuracy, mean-iou, learning-rate, speed; None for loss, and those of the next two that there are.
@@ -125,7 +132,8 @@ def curves_figure(
     Errors: ConfigError for an unknown curve or language, or no runs; DataError for a curve that no run has.
     """
     say = Labels(lang)
-    runs = {"": logs} if isinstance(logs, Log) else dict(logs)
+    given = {"": logs} if isinstance(logs, Log | History) else dict(logs)
+    runs = {name: log if isinstance(log, Log) else _log_of(log) for name, log in given.items()}
     if not runs:
         raise ConfigError("curves need at least one run's log, got none")
     wanted = _wanted(list(runs.values()), what)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError, expect_known
 from pellucid.layers import Layer
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.answers import trained_note
@@ -98,6 +99,8 @@ def default_columns(filters: int) -> int:
 
 
 def check_kernel(kernel: Array, scale: str) -> Array:
+    if isinstance(kernel, Layer | Model):
+        raise ShapeError(f'kernels to draw: expected an array, got {kernel!r}; give a layer\'s params["kernel"]')
     kernel = np.asarray(kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ShapeError(f"kernels to draw: expected four axes (KH,KW,C,O), none empty, got shape {kernel.shape}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.datasets.listing import missing
+from pellucid.datasets.pictures import read_picture
 from pellucid.errors import DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model import Model
@@ -67,6 +68,7 @@ ImageFile = Annotated[
 ]
 DATA_OF_RUN = "Default: the pictures that the run held out"
 JudgedData = Annotated[str | None, Option("--data", "NAME|FOLDER", f"{DATA_OF_RUN}.")]
+Inverted = Annotated[bool, Option("--invert", None, "Swap black and white in it first.")]
 LayerName = Annotated[str | None, Option("--layer", "NAME", "A layer, as `pellucid summary` says.")]
 Frames = Annotated[int | None, Option("--frames", "N", "At most so many frames. Default: 100.", 1, 600)]
 Scale = Annotated[float, Option("--scale", "X", "How much larger: 2 for a projector.", 0.25, 4)]
@@ -77,11 +79,11 @@ class Source:
     """A run, a model file or a network by name; a picture reads of it what it needs, and no more.
 
     Who draws gives the source that it has: the command line reads files, a report has answers already.
-    what: as it was named. lang: of all words.
+    what: as it was named. lang: of all words. invert: swap black and white in a picture of one's own.
     """
 
-    def __init__(self, what: str = "", lang: str | None = None) -> None:
-        self.what, self.lang, self.say = what, lang, Labels(lang)
+    def __init__(self, what: str = "", lang: str | None = None, *, invert: bool = False) -> None:
+        self.what, self.lang, self.say, self.invert = what, lang, Labels(lang), invert
 
     @property
     def model(self) -> Model:
@@ -95,6 +97,11 @@ class Source:
     def picture(self, image: Path | None = None) -> tuple[Array, str]:
         """One picture at the network's size, and what it is called. Shapes: (H, W, C)."""
         raise NotImplementedError
+
+    def read(self, image: Path, size: tuple[int, int], channels: int, fit: str) -> Array:
+        """A picture of one's own. Shapes: (H, W, channels) uint8. Errors: DataError for a file that is none."""
+        pixels = read_picture(image, size, channels, fit)
+        return 255 - pixels if self.invert else pixels
 
     def pictures(self, data: str | None = None) -> Any:
         """Pictures to search, of any class: a folder's, or those it is judged on. Shapes: (N, H, W, C), by slices."""

@@ -109,7 +109,7 @@ const WORDS = {
   "layers.number": ["the layer's own number: {value}", "계층이 계산한 숫자: {value}"],
   "curve.train": ["training", "학습"],
   "curve.test": ["test", "테스트"],
-  "judged": ["{count} judged, {accuracy} right", "{count}장 중 {accuracy} 정답"],
+  "judged": ["{count} judged in turns, {accuracy} right", "{count}장을 차례로 평가, {accuracy} 정답"],
   "none.judged": ["Judged as soon as it is watched …", "곧 평가합니다 …"],
   "wrong.first": ["wrong ones first", "틀린 것부터"],
   right: ["right", "정답"],

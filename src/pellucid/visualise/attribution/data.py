@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
-from pellucid.visualise.answers import probabilities
+from pellucid.visualise.answers import batch_of_one, probabilities
 from pellucid.visualise.depth import whole
 
 Classes = int | Sequence[int] | Array | None
@@ -69,7 +69,7 @@ def grad_cam(model: Model, picture: Any, layer: str | None = None, classes: Clas
     Errors: ConfigError for an unknown layer, one without maps or one behind the scores, and for an unknown class.
     Source: Selvaraju et al. 2017, section 3, equations 1 and 2.
     """
-    seen = trace(model, one_picture(model, picture))
+    seen = trace(model, batch_of_one(model, picture))
     chosen = seen[default_layer(model) if layer is None else layer]
     maps, (height, width) = chosen.output, seen.inputs.shape[1:3]
     if maps.ndim != 4:
@@ -120,7 +120,7 @@ def occlusion(
     Errors: ConfigError for a rectangle larger than the picture, a stride that leaves gaps, or an unknown class.
     Source: Zeiler & Fergus 2014, section 4.2.
     """
-    one = one_picture(model, picture)
+    one = batch_of_one(model, picture)
     height, width = one.shape[1:3]
     rows, columns = pair(size, "occlusion: size")
     steps = (max(1, rows // 4), max(1, columns // 4)) if stride is None else pair(stride, "occlusion: stride")
@@ -160,15 +160,6 @@ def enlarge(values: Array, size: tuple[int, int]) -> Array:
 
     image = Image.fromarray(np.ascontiguousarray(values, np.float32))
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
-
-
-def one_picture(model: Model, picture: Any) -> Array:
-    """A picture as a batch of one. Shapes: (H,W,C), or (H,W) for one channel -> (1,H,W,C)."""
-    array = np.asarray(picture)
-    shape = model.graph.input_shape
-    if array.shape not in (shape, shape[:2] if shape[2:] == (1,) else shape):
-        raise ShapeError(f"{model.name} looks at one picture {shape} at a time here, got {array.shape}")
-    return array.reshape(1, *shape)
 
 
 def _listed(seen: Trace, classes: Classes) -> list[int]:

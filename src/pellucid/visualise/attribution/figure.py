@@ -14,13 +14,12 @@ from pellucid.errors import ConfigError, DataError, expect_known, unknown_name
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
-from pellucid.visualise.answers import class_label, class_names, probabilities, trained_note
+from pellucid.visualise.answers import batch_of_one, class_label, class_names, probabilities, trained_note
 from pellucid.visualise.attribution.data import (
     default_layer,
     grad_cam,
     input_gradient,
     occlusion,
-    one_picture,
     saliency,
 )
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, new_figure
@@ -67,7 +66,7 @@ def attention_figure(
     """
     expect_known("method", method, METHODS)
     say = Labels(lang)
-    one = one_picture(model, picture)
+    one = batch_of_one(model, picture)
     answer = probabilities(model, one)[0]
     if np.isnan(answer).any():
         raise DataError(f"{model.name} answers NaN for this picture, so nothing in it speaks for a class")

@@ -24,6 +24,7 @@ from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, trace
 from pellucid.ops import Array, Shape
 from pellucid.ops.table import Numbers
+from pellucid.visualise.answers import batch_of_one
 from pellucid.visualise.dissection import values, windows
 from pellucid.visualise.dissection.values import signed
 from pellucid.visualise.dissection.windows import POOLED, Parts, Place, place_of
@@ -120,7 +121,7 @@ def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequ
     Errors: ShapeError and DataError as `trace`; ConfigError for an unknown layer, for a position outside its output,
         and for a layer of your own, whose arithmetic nobody knows.
     """
-    seen = trace(model, np.asarray(picture)[None])
+    seen = trace(model, batch_of_one(model, picture))
     if layer is None:
         convolutions = [step.name for step in seen if step.layer.role == "convolution"]
         layer = (convolutions or list(seen.names))[0]

@@ -19,6 +19,7 @@ from pellucid.layers.graph import INPUT
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, Trace, trace
 from pellucid.ops import Array
+from pellucid.visualise.answers import batch_of_one
 from pellucid.visualise.dissection.data import detail_of, expect_position, known
 from pellucid.visualise.dissection.terms import GradientDissection, gradient_of, summed
 from pellucid.visualise.dissection.values import normalised_together, slope_at
@@ -66,7 +67,7 @@ def dissect_gradient(
     Shapes: picture (H, W, C), or (H, W), uint8 or float; label as one of those that `fit` takes.
     Errors: as `dissect`, and DataError for a label; ConfigError for a source that there is none of.
     """
-    seen = trace(model, np.asarray(picture)[None], np.asarray(label)[None])
+    seen = trace(model, batch_of_one(model, picture), np.asarray(label)[None])
     return dissect_gradient_step(seen[layer or first_layer(seen)], position, source=source, most=most)
 
 

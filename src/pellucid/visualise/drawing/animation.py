@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
-from pellucid.files.inside import Place
+from pellucid.files.inside import Place, place_of
 from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number
 from pellucid.visualise.drawing.figure import BETWEEN, BLUE, VERMILION
@@ -81,12 +81,13 @@ class Animation:
         return self._still[1], self._still[2]
 
 
-def write_gif(moving: Animation, path: Place, *, scale: float = 1.0, progress: Progress | None = None) -> None:
+def write_gif(moving: Animation, path: Place | str, *, scale: float = 1.0, progress: Progress | None = None) -> None:
     """Write a moving picture; a file there is replaced whole or not at all.
 
     scale: how many times as large as some 800 to 1,000 pixels across.
     Errors: ConfigError for a name that does not end in .gif; CheckpointError if it cannot be written.
     """
+    path = place_of(path)
     if path.suffix.lower() != ".gif":
         raise ConfigError(f"{path}: moving pictures end in .gif, got {path.suffix or 'no ending'!r}; rename it")
     with replacing(path) as file:

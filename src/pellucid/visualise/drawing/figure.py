@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
-from pellucid.files.inside import Place
+from pellucid.files.inside import Place, place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,11 +74,12 @@ def plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def write_figure(figure: Figure, path: Place) -> None:
+def write_figure(figure: Figure, path: Place | str) -> None:
     """Write a figure as its name's ending says; a file there is replaced whole or not at all.
 
     Errors: ConfigError if the ending is none of .png, .svg and .pdf; CheckpointError if it cannot be written.
     """
+    path = place_of(path)
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(f"{path}: pictures end in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}; rename it")

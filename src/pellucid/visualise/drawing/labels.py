@@ -40,6 +40,11 @@ KOREAN: dict[str, str] = {
     "{shown} of {count} layers; --layer draws any": "계층 {count}개 중 {shown}개, 나머지는 --layer로 그립니다",
     "test picture {index} of {data}, {answer!r}": "{data}의 테스트 이미지 {index}, {answer!r}",
     "{model} on {data}": "{model}, 데이터 {data}",
+    "{file}: not the background that it learned from, so it will guess; {fix}": (
+        "{file}: 배경의 밝기가 학습한 이미지와 반대여서 답이 추측입니다. {fix}"
+    ),
+    "try --invert": "--invert를 써 보십시오",
+    "leave out --invert": "--invert를 빼십시오",
     "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
 }
 """Korean by the English words, of what several pictures say; each registers its own. Layers keep their names."""

@@ -14,6 +14,7 @@ from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
+from pellucid.visualise.answers import batch_of_one
 from pellucid.visualise.depth import drawn_layers
 from pellucid.visualise.drawing.figure import MAX_DRAWN
 from pellucid.visualise.drawing.panels import as_shown, side_by_side
@@ -142,7 +143,7 @@ def feature_maps(model: Model, picture: Any, layers: Sequence[str] | None = None
     Shapes: picture (H, W, C), or (H, W); uint8 or float.
     Errors: ShapeError and DataError as `trace`; ConfigError for an unknown layer, which lists those there are.
     """
-    seen = trace(model, np.asarray(picture)[None])
+    seen = trace(model, batch_of_one(model, picture))
     names = drawn_layers(seen.model) if layers is None else tuple(layers)
     for name in names:
         seen[name]  # names the layers there are

@@ -16,6 +16,7 @@ from pellucid.model import Model, Sequential
 from pellucid.model.tracing import trace
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
+from pellucid.visualise.answers import batch_of_one
 from pellucid.visualise.dissection.data import Dissection, dissect_step
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
@@ -103,7 +104,7 @@ def slide(
     Shapes: picture (H, W, C), or (H, W), uint8 or float.
     Errors: ShapeError and DataError as `trace`; ConfigError for a layer without a window, or an unknown channel.
     """
-    seen = trace(model, np.asarray(picture)[None])
+    seen = trace(model, batch_of_one(model, picture))
     slides = [one.name for one in seen if one.layer.window() is not None and one.output.ndim == 4]
     first = next((one.name for one in seen if one.layer.role == "convolution"), seen[0].name)
     step = seen[first if layer is None else layer]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from pellucid import datasets
-from pellucid.datasets.pictures import probe, read_picture
+from pellucid.datasets.pictures import probe
 from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.ops import Array
@@ -271,5 +271,5 @@ def _kernel_alone(kernel: str, image: Path | None, source: Source) -> tuple[Mode
             size = max(LEAST_SIDE, round(height * SIDE / longer)), max(LEAST_SIDE, round(width * SIDE / longer))
             smaller = "{file}: {size}, made smaller to {wanted}, so that single pixels can be seen"
             source.note(source.say(smaller, file=image, size=times((height, width)), wanted=times(size)))
-        pixels, name = read_picture(image, size, 1, "stretch"), image.name
+        pixels, name = source.read(image, size, 1, "stretch"), image.name
     return kernel_network(kernel, pixels.shape), pixels, name
