@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_blocks import BLOCK, chapters, differs, run_page
+from page_blocks import BLOCK, blocks, chapters, differs, differs_much, refused_at_the_prompt, run_page
 from PIL import Image
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -36,6 +36,25 @@ def test_a_tutorial_runs_from_start_to_end(reader: str, tmp_path: Path) -> None:
             for file in (kept, kept.with_suffix(f".ko{kept.suffix}")):
                 with Image.open(file) as image:
                     assert image.width >= 300 and np.ptp(np.asarray(image.convert("L"))) > 100, file.name
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "tutorial").rglob("[1-9]-*.md")), ids=lambda page: page.name)
+def test_blocks_can_be_pasted_at_pythons_prompt(page: Path) -> None:
+    for block in blocks(page, "python"):
+        assert not refused_at_the_prompt(block), page
+
+
+def test_what_the_prompt_refuses_is_found() -> None:
+    assert refused_at_the_prompt("for x in y:\n    print(x)\nprint(y)") == "invalid syntax: print(y)"
+    assert "unexpected indent" in refused_at_the_prompt("class A:\n    x = 1\n\n    y = 2\n")
+    assert not refused_at_the_prompt("class A:\n    x = 1\n    y = 2\n\n\nz = (\n\n    1\n)\n")
+
+
+def test_numbers_about_as_the_page_says_pass_and_others_do_not() -> None:
+    assert not differs_much("...\nloss 0.0900 of 1,437\n...", "a\nloss 0.0950   of 1,437\nb\n")
+    assert not differs_much("18 of 360 are wrong", "17 of 360 are wrong\n")
+    for printed in ("13 of 360 are wrong", "18 of 360 were wrong", "18 of 360 are wrong, 3"):
+        assert differs_much("18 of 360 are wrong", printed)
 
 
 @pytest.mark.parametrize("name", ["concepts.md", "coming-from.md", "keras.md"])
