@@ -31,7 +31,9 @@ def batch_of_one(model: Model, picture: Any) -> Array:
     """
     array, shape = np.asarray(picture), model.graph.input_shape
     if array.ndim > len(shape):
-        raise ShapeError(f"{model.name} looks at one picture {shape} here, got {array.shape}; take one, pictures[0]")
+        raise ShapeError(
+            f"{model.name} looks at one picture {shape} at a time here, got {array.shape}; take pictures[0]"
+        )
     return array[None, ..., None] if array.ndim == 2 and shape[2:] == (1,) else array[None]
 
 
