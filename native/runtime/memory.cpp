@@ -3,10 +3,6 @@
 
 #include <cstdlib>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #if defined(_WIN32)
 #include <malloc.h>
 #endif
@@ -41,12 +37,6 @@ void release(void* memory) {
     _aligned_free(memory);
 #else
     std::free(memory);
-#endif
-}
-
-void give_back() {
-#if defined(__GLIBC__)
-    malloc_trim(0);
 #endif
 }
 

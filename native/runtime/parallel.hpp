@@ -25,8 +25,6 @@ void set_aside(Arena& arena);
 // transform lie on as many small ones. Null where there is none; release gives it back.
 void* allocate(size_t bytes);
 void release(void* memory);
-// Gives the system what the allocator holds of memory that was released.
-void give_back();
 
 using Task = void (*)(void* context, int64_t task, Arena& arena);
 

@@ -125,7 +125,6 @@ ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixe
     }
     workspace_.reserve(workspace_bytes_);
     prepared_.reserve(prepared_bytes_);
-    give_back();  // what building the network took: holes between its buffers, 2 MB of ResNet-18
 }
 
 void ProgramData::refresh() {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
+from pellucid.ops.memory import give_back
 
 Call = Callable[[int], object]
 """Work done in Python on the first n pictures of the plan's buffers; an answer of False ends the run."""
@@ -69,6 +70,7 @@ class WorkSequence:
             else:
                 self._stages.append(item)
         self._close(pending)
+        give_back()  # what building the network left in holes between the buffers
 
     def _close(self, pending: list[native.Step], whole: Sequence[Array] = (), *, as_built: bool = False) -> None:
         if pending:
