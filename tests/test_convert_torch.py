@@ -167,6 +167,34 @@ def test_one_error_lists_all_that_does_not_fit(tmp_path: Path) -> None:
     assert "1 not of floats: features.6.bias (int32)" in text and "1 left over: more.weight (2, 3)" in text
 
 
+def test_what_our_own_file_lacks_is_named_as_it_is_in_it(tmp_path: Path) -> None:
+    model = zoo.build("resnet20")
+    model.save(tmp_path / "own.pth")
+    state = torch.load(tmp_path / "own.pth", weights_only=True)
+    gone = [name for name in state if name.startswith("block2_1")][:6]
+    torch.save({name: array for name, array in state.items() if name not in gone}, tmp_path / "own.pth")
+    with pytest.raises(CheckpointError) as caught:
+        import_weights(model, tmp_path / "own.pth")
+    text = str(caught.value)
+    assert "6 missing" in text and "left over" not in text and all(name in text for name in gone)
+
+
+def test_another_network_with_batch_norm_is_not_said_to_have_none(tmp_path: Path) -> None:
+    zoo.build("mobilenet-v2").save(tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match="Is it the same network") as caught:
+        import_weights(zoo.build("resnet20"), tmp_path / "w.pth")
+    assert "has none" not in str(caught.value)
+
+
+def test_a_file_cut_short_says_that_it_ends(tmp_path: Path) -> None:
+    module, model = small("vgg11")
+    torch.save(module.state_dict(), tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    whole = (tmp_path / "w.pth").read_bytes()
+    (tmp_path / "w.pth").write_bytes(whole[:-1000])
+    with pytest.raises(CheckpointError, match=r"ends within storage '\d+', of \d+ numbers; a download that was cut"):
+        import_weights(model, tmp_path / "w.pth")
+
+
 def test_batch_norm_is_put_in_where_the_file_has_it(tmp_path: Path) -> None:
     module, plain = small("vgg11_bn")
     torch.save(module.state_dict(), tmp_path / "w.pth")

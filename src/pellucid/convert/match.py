@@ -62,7 +62,7 @@ def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> tu
         listed = "; ".join(_listed(what, items, everything) for what, items in faults.items() if items)
         unclear = f". Order and shapes do not tell either: {unclear}" if unclear else ""
         raise DoesNotFit(
-            f"{source.path} does not fit {model.name}: {listed}{unclear}{_advice(missing, unfit, extra)}",
+            f"{source.path} does not fit {model.name}: {listed}{unclear}{_advice(wanted, missing, unfit, extra)}",
             {what: list(items.values()) for what, items in faults.items()},
         )
     return taken, tuple(dict.fromkeys(fresh))
@@ -130,9 +130,13 @@ def _difference(item: Wanted, source: Source) -> str:
     return f"{item.tensor} {source.tensors[item.tensor].shape}, layer {item.layer.name!r} needs {item.shape}"
 
 
-def _advice(missing: Sequence[Wanted], unfit: Sequence[Wanted], extra: Sequence[str]) -> str:
+def _has_batch_norm(names: Iterable[str]) -> bool:
+    return any("running_mean" in name or "moving_mean" in name for name in names)
+
+
+def _advice(wanted: Sequence[Wanted], missing: Sequence[Wanted], unfit: Sequence[Wanted], extra: Sequence[str]) -> str:
     if unfit and all(item.in_head for item in unfit) and not missing and not extra:
         return ". The dense layers were trained for another size of picture: give that size, or leave the head out"
-    if any("running_mean" in name or "moving_mean" in name for name in extra):
+    if _has_batch_norm(extra) and not _has_batch_norm(item.tensor for item in wanted):
         return ". The file has batch normalisation, the network has none"
     return ". Is it the same network?"

@@ -108,7 +108,8 @@ class TorchSource(Source):
         """The path of the module that each layer is; of the two that a SeparableConv2D is, both."""
         rules, called = family(model.name), {layer: _own_names(layer) for layer in model.flat_layers}
         here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
-        as_ours = all(name in here for layer, names in called.items() if layer.weights for name in names)
+        known = [name in here for layer, names in called.items() if layer.weights for name in names]
+        as_ours = 2 * sum(known) > len(known) or all(known)  # most: what is missing is named so, too
         if as_ours or rules or not model.graph.is_chain:
             for names in called.values():
                 found = [(None if as_ours else module_path(name, rules)) or here.get(name, name) for name in names]

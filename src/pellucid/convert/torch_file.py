@@ -325,10 +325,15 @@ class LegacyTorchFile(_TorchFile):
                 self.refuse(f"holds a storage {key!r} that nothing in it uses; use another copy of the file")
             file.seek(position)
             count = int.from_bytes(file.read(8), "little")
-            if count != storage.count or position + 8 + count * storage.kind.size > self._size:
+            if position + 8 + storage.count * storage.kind.size > self._size:
                 self.refuse(
-                    f"storage {key!r} should hold {storage.count} numbers, the file has {count} or ends before; "
-                    "use another copy of the file"
+                    f"ends within storage {key!r}, of {storage.count} numbers; a download that was cut short? Use "
+                    "another copy of the file"
+                )
+            if count != storage.count:
+                self.refuse(
+                    f"storage {key!r} should hold {storage.count} numbers, the file has {count}; use another copy of "
+                    "the file"
                 )
             places[key] = position + 8
             position += 8 + count * storage.kind.size
