@@ -65,7 +65,7 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
     if spare:
         source.refuse(f"{len(spare)} arrays are of no layer in its architecture: {', '.join(spare[:4]):.300}")
     model = reader.draft.network(reader.name)
-    model.nested = reader.nested(reader.draft.numbers(model))
+    model.keep_nested(reader.nested(reader.draft.numbers(model)))
     notes = [*source.notes, *reader.notes, *take_pixels(model)]
     training = config.get("compile_config") if source.training is None else _json(source, source.training)
     if training:

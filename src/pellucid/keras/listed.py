@@ -118,7 +118,7 @@ class Listed(Base if TYPE_CHECKING else object):  # type: ignore[misc]
         return description(self._nodes, self._around, self.graph.outputs)
 
     def as_read(self) -> None:
-        if (nested := self.__dict__.pop("nested", None)) is not None:
+        if (nested := self.__dict__.pop("_nested", None)) is not None:
             try:
                 adopt(self, nested)
             except FAULTS as error:

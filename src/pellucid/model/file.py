@@ -343,7 +343,7 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     model = _assemble(made, facts, SPARE_WEIGHTS + MAX_GROWTH * num_weights)
     if "nested" in facts:
         expect_nested(facts["nested"], len(facts["layers"]))
-        model.nested = facts["nested"]
+        model.keep_nested(facts["nested"])
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]

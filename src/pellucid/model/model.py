@@ -53,7 +53,6 @@ class Model(Fitting, Shown):
             "exact_convolution",
             "stop_training",
             "labels_in_rows",
-            "nested",
         }
     )
     instead: ClassVar[dict[str, str]] = {
@@ -111,8 +110,16 @@ class Model(Fitting, Shown):
         """Of each layer the numbers of those it reads, -1 for the pictures; None where each reads the one before."""
         return [list(node.inputs) for node in self.graph.nodes]
 
-    nested: Any = None
-    """Which of its layers were models of their own, called in it, as a file of Keras's or of `pellucid.keras` says."""
+    _nested: Any = None
+
+    @property
+    def nested(self) -> Any:
+        """Which layers were models of their own, called in it, as a file of Keras's or of `pellucid.keras` says."""
+        return self._nested
+
+    def keep_nested(self, nested: Any) -> None:
+        """What a file says of them."""
+        self._nested = nested
 
     # Looking and keeping
 
