@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import math
 import os
 import re
@@ -119,6 +120,7 @@ class Gloo:
     def _leave(self) -> None:
         """End gloo's threads with the program: left to the end of the process they abort it, now and then."""
         if self._num_begun == self._num_ended:
+            gc.collect()  # a module of PyTorch's that sums by the group holds it
             self._distributed.destroy_process_group()
 
     def _watch(self) -> None:

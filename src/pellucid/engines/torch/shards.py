@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import inspect
 from contextlib import AbstractContextManager, nullcontext
@@ -69,5 +70,6 @@ def _num_processes() -> int:
 @functools.cache
 def _group(backend: str) -> Any:
     """All processes, joined by this backend."""
+    atexit.register(_group.cache_clear)  # before the process leaves the group, which ends when nobody holds it
     joined = distributed.group.WORLD
     return joined if distributed.get_backend(joined) == backend else distributed.new_group(backend=backend)
