@@ -64,13 +64,25 @@ class Picture:
     @property
     def written(self) -> str:
         """What the command writes: a photograph's JPEG is made of a PNG."""
-        return self.name.replace(".jpg", ".png")
+        return self.name.replace(".jpg", ".png").replace(".ko.", ".")
+
+    @property
+    def korean(self) -> Picture:
+        """The same in Korean."""
+        path = Path(self.link)
+        return Picture(str(path.with_suffix(f".ko{path.suffix}")), (*self.words, "--lang", "ko"))
 
 
 def gallery() -> list[Picture]:
     """The pictures of gallery.md, in order."""
     found = SHOWN.finditer((DOCS / "gallery.md").read_text("utf-8"))
     return [Picture(match["link"], tuple(shlex.split(match["command"]))) for match in found]
+
+
+def with_korean(pictures: list[Picture]) -> list[Picture]:
+    """These, and what Korean pages have of them in Korean."""
+    found = [each for picture in pictures for each in (picture, picture.korean)]
+    return [each for each in found if each in pictures or (DOCS / each.link).exists()]
 
 
 def without_weights(pictures: list[Picture]) -> list[Picture]:
@@ -175,7 +187,7 @@ def run() -> None:
         return
     if given.photo is None:
         parser.error("say which photograph is cat.png, with --photo FILE")
-    wanted = [picture for picture in gallery() if not given.only or given.only in picture.name]
+    wanted = [picture for picture in with_korean(gallery()) if not given.only or given.only in picture.name]
     for picture in without_weights(wanted):
         print(f"{picture.name} is left as it is: run pellucid weights fetch {picture.words[3]} first")
         wanted.remove(picture)

@@ -180,3 +180,22 @@ def test_predict_sees_in_a_folder_what_it_sees_alone(command):
     together = json.loads(out)
     alone = json.loads(command("predict", "run", *sorted(Path("new").glob("[a-d]*")), "--json")[1])
     assert together == alone and len(together) == 4
+
+
+def test_a_name_that_is_known_is_meant_before_a_folder_of_that_name(command, tmp_path):
+    for name in ("digits", "mobilenet-v2"):
+        (tmp_path / name / "one").mkdir(parents=True)
+    code, out, err = command("train", "--limit", 40, "--test-limit", 20, *FEW)
+    assert code == 0 and "on digits: 40 pictures" in out
+    assert "digits is the data set of that name; the folder would be ./digits" in err
+    data = json.loads(Path("run/run.json").read_text())["data"]
+    assert not data["folder"] and data["loading"]["data"] == "digits"
+    for words in (["evaluate", "run", "--data", "digits"], ["summary", "mobilenet-v2"]):
+        assert command(*words)[0] == 0
+    code, _, err = command("train", "--data", "./digits")
+    assert code == 1 and "only one class, 'one'" in err
+
+
+def test_a_run_that_is_called_like_a_network_is_that_run(command):
+    command("train", "--limit", 40, "--test-limit", 20, *FEW[:-1], "vgg11")
+    assert "simple-convnet" in command("summary", "vgg11")[1]

@@ -14,7 +14,7 @@ from pellucid._text import say
 from pellucid.cli.output import note, write_to_output
 from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside, Place
-from pellucid.runs.folder import find_model, place_to_write
+from pellucid.runs.folder import find_model, is_network, place_to_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +77,7 @@ def network(run: str | Path | Inside, weights: str | None = NO_WEIGHTS) -> Model
     from pellucid.zoo.pretrained import IMAGENET, here
 
     path = Path(run) if isinstance(run, str) else run
-    if not isinstance(run, str) or os.path.lexists(run) or path.suffix or path.name != run:
+    if not is_network(run) and (os.path.lexists(path) or path.suffix or path.name != run):
         if weights not in (None, NO_WEIGHTS):
             raise ConfigError(f"--weights {weights}: is for a network by name; {run} has its own")
         with working(f"reading {path}"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,7 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model.background import looks_inverted
 from pellucid.runs.console import tell_left_out
-from pellucid.runs.folder import find_folder, find_model, read_record
+from pellucid.runs.folder import find_folder, find_model, is_network, read_record
 from pellucid.train.gloo import each_by_itself, join
 from pellucid.train.history import NAMES, SHARES
 from pellucid.train.joined import agree_on_call, first_on_each_machine
@@ -65,7 +64,7 @@ def trained(run: Path | Inside, *, quiet: bool = False) -> Model:
     from pellucid import zoo
     from pellucid.convert import load
 
-    if isinstance(run, Path) and not os.path.lexists(run) and zoo.find(str(run)):
+    if is_network(run):
         return zoo.build(str(run), weights="imagenet")
     with working(f"reading {run}", quiet=quiet):
         return load(find_model(run))
@@ -175,6 +174,7 @@ def held_out_data(
     Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.
     """
     from pellucid import datasets
+    from pellucid.datasets.sources import is_folder
     from pellucid.visualise.answers import several_labels
 
     bar.busy("reading pictures")
@@ -192,7 +192,7 @@ def held_out_data(
         shape |= {"labels": labels, "columns": columns, "several": several_labels(model)}
         data = data or str(Path(labels[0]).parent)
     if data is not None:
-        if Path(data).is_dir():
+        if is_folder(data):
             return datasets.load(data, class_names=model.class_names, whole=True, **shape)
         return datasets.load(data, **shape)
     if folder is None:

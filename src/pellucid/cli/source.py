@@ -20,6 +20,7 @@ from pellucid.cli.output import note
 from pellucid.datasets import Dataset
 from pellucid.datasets.listing import list_pictures
 from pellucid.datasets.pictures import probe
+from pellucid.datasets.sources import is_folder
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside
 from pellucid.model import Model
@@ -155,7 +156,7 @@ class RunSource(Source):
     def pictures(self, data: str | None = None) -> Any:
         """As Source's; those of a folder without classes are read as they are asked for."""
         folder = None if data is None else Path(data)
-        if folder is None or not folder.is_dir():
+        if data is None or folder is None or not is_folder(data):
             return super().pictures(data)
         files, skipped = list_pictures([folder])
         if any(file.parent != folder for file in files):

@@ -84,6 +84,9 @@ def load(
         if files is not None:
             raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
         dataset = load_named(name, mapped=mapped, progress=tell)
+        if Path(data).is_dir():
+            told = f"{data} is the data set of that name; the folder would be ./{data}"
+            dataset = replace(dataset, warnings=[*dataset.warnings, told])
         if class_names is not None:
             dataset = _relabelled(dataset, class_names)
         if size is not None or channels is not None:

@@ -7,6 +7,7 @@ its author's page is c32a1d4ab5d03f1284b67883e8d87530. That of CIFAR-100's is in
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,6 +182,11 @@ def canonical(name: str) -> str | None:
 
 def _without_marks(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "")
+
+
+def is_folder(data: str | os.PathLike[str]) -> bool:
+    """Whether these are a folder's pictures. A set's name is that set, and a folder that is called so is ./NAME."""
+    return not (isinstance(data, str) and canonical(data)) and Path(data).expanduser().is_dir()
 
 
 def known(name: str) -> Known:

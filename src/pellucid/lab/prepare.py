@@ -16,7 +16,7 @@ from pellucid.datasets.dataset import Split
 from pellucid.errors import ConfigError, shown
 from pellucid.files.inside import Inside
 from pellucid.model import Model
-from pellucid.runs.folder import CHECKPOINTS, MODEL_FILE, find_folder, find_model, read_record
+from pellucid.runs.folder import CHECKPOINTS, MODEL_FILE, find_folder, find_model, is_network, read_record
 from pellucid.runs.setup import DATA, RESIZE, absolute, build, load_data, naming, settle, standardized
 from pellucid.train import Checkpoints, Saved
 from pellucid.train.resume import training_facts
@@ -87,7 +87,9 @@ def dataset_of(pair: Sequence[Any]) -> Dataset:
 
 def _is_file(model: str | Path) -> bool:
     path = Path(model)
-    return isinstance(model, Path) or path.exists() or bool(path.suffix) or path.name != model
+    return isinstance(model, Path) or (
+        not is_network(model) and (path.exists() or bool(path.suffix) or path.name != model)
+    )
 
 
 def _by_recipe(model: str | None, data: str | Dataset, seed: int) -> Start:

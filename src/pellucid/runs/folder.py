@@ -90,6 +90,18 @@ def find_model(run: Path | Inside) -> Place:
     return run
 
 
+def is_network(what: str | Path | Inside) -> bool:
+    """Whether RUN|MODEL is the name of a network in the zoo: a run or a model file that is called so comes first."""
+    if isinstance(what, Inside):
+        return False
+    from pellucid import zoo
+
+    holds = os.path.isdir(what) and any(
+        os.path.lexists(Path(what) / name) for name in (MODEL_FILE, RUN_FILE, CHECKPOINTS)
+    )
+    return zoo.find(str(what)) is not None and not holds and not os.path.isfile(what)
+
+
 def find_folder(run: Path | Inside) -> Inside | None:
     """The run folder that RUN names or lies in; None for a model file that stands alone.
 
@@ -158,5 +170,7 @@ def title_of(folder: Inside, lang: str | None = None) -> str:
 
 def _plain(data: str) -> str:
     """A data name or folder as part of a folder's name."""
-    name = Path(data).resolve().name if "/" in data or "\\" in data or Path(data).is_dir() else data
+    from pellucid.datasets.sources import is_folder
+
+    name = Path(data).resolve().name if "/" in data or "\\" in data or is_folder(data) else data
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "data"

@@ -50,6 +50,7 @@ def record(
     import numpy as np
 
     from pellucid import ops
+    from pellucid.datasets.sources import is_folder
 
     backend = ops.backend()
     parts = {"train": dataset.train, "test": dataset.test}
@@ -63,7 +64,7 @@ def record(
         "data": {
             "name": dataset.name,
             "load": loading["data"],
-            "folder": Path(loading["data"]).is_dir(),
+            "folder": is_folder(loading["data"]),
             "resize": loading["resize"],
             "loading": loading,
             "class_names": list(dataset.class_names),

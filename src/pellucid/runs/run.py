@@ -154,7 +154,7 @@ def train_run(
     source = None if weights is None else load_weights(path_of(weights, "weights"), model, given, console)
 
     # What is asked for, by the recipe where nothing is said.
-    data_name = data.name if isinstance(data, Dataset) else str(data)
+    data_name = data.name if isinstance(data, Dataset) else data if isinstance(data, str) else str(data.absolute())
     builder, name = naming(model, data if isinstance(data, Dataset) else data_name, source)
     recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
     recipe = recipe if start_of is None else PRETRAINED

@@ -40,6 +40,7 @@ def naming(model: str | Model | None, data: str | Dataset, source: Model | None)
     """The builder's name, None where the layers are there or come with the weights of `source`; the network's name."""
     from pellucid import zoo
     from pellucid.datasets.masks import has_masks
+    from pellucid.datasets.sources import is_folder
     from pellucid.model import Model
 
     if model is None and source is not None:
@@ -49,7 +50,8 @@ def naming(model: str | Model | None, data: str | Dataset, source: Model | None)
     if model is not None and not isinstance(model, str):
         raise ConfigError(f"model must be a network's name or a Model, got {shown(model)}")
     if isinstance(data, str):
-        masks, folder = has_masks(Path(data)), Path(data).is_dir()
+        folder = is_folder(data)
+        masks = folder and has_masks(Path(data))
     else:
         masks, folder = data.train.per_pixel, False
     name = zoo.standard_name(model or (MASKS_MODEL if masks else FOLDER_MODEL if folder else MODEL))
@@ -155,7 +157,9 @@ def fit_schedule(optimizer: Optimizer, schedule: str | None, config: TrainConfig
 
 def absolute(place: str | None, *, table: bool = False) -> str | None:
     """A folder, or a table's file, by its whole path, so that it is found from anywhere; else what was given."""
-    there = place is not None and (Path(place).is_dir() or (table and Path(place).is_file()))
+    from pellucid.datasets.sources import is_folder
+
+    there = place is not None and (is_folder(place) or (table and Path(place).is_file()))
     return str(Path(place).resolve()) if place is not None and there else place
 
 
@@ -176,10 +180,11 @@ def load_data(
 ) -> Dataset:
     """The data set, cut to its limits before a validation share is taken from it. mapped: as of `datasets.load`."""
     from pellucid import datasets
+    from pellucid.datasets.sources import is_folder
 
     bar.busy("reading pictures")
     share = fraction(validation)
-    named = not isinstance(data, str) or not Path(data).is_dir()
+    named = not isinstance(data, str) or not is_folder(data)
     if named and validation is not None and share is None:
         held_folder: float | str | None = validation  # refused by load, with the reason
     else:

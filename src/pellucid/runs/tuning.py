@@ -233,12 +233,13 @@ def _name(trial: Any) -> str:
 def _held_out(data: str | Path, arguments: Mapping[str, Any]) -> float | None:
     """The share of training pictures that trials are judged by; None where the data have their own for that."""
     from pellucid.datasets.folder import has_validation
+    from pellucid.datasets.sources import is_folder
     from pellucid.datasets.tables import read_table
     from pellucid.runs.run import tables_of
 
     tables, place = tables_of(arguments.get("labels"), data)
     root = Path(place)
-    if root.is_dir() and has_validation(root, [read_table(table, arguments.get("columns")) for table in tables]):
+    if is_folder(place) and has_validation(root, [read_table(table, arguments.get("columns")) for table in tables]):
         return None
     return HELD_OUT
 
