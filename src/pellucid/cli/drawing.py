@@ -77,7 +77,7 @@ def network(run: str | Path | Inside, weights: str | None = NO_WEIGHTS) -> Model
     from pellucid.zoo.pretrained import IMAGENET, here
 
     path = Path(run) if isinstance(run, str) else run
-    if not is_network(run) and (os.path.lexists(path) or path.suffix or path.name != run):
+    if not isinstance(run, str) or (not is_network(run) and (os.path.lexists(run) or path.suffix or path.name != run)):
         if weights not in (None, NO_WEIGHTS):
             raise ConfigError(f"--weights {weights}: is for a network by name; {run} has its own")
         with working(f"reading {path}"):
