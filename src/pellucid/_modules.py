@@ -68,6 +68,12 @@ def listed(names: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in names if not name.startswith("_") and name != "annotations")
 
 
+def written(names: Mapping[str, Any]) -> list[str]:
+    """What `__all__` is of a module of functions: those that are written there."""
+    own = names["__name__"]
+    return sorted(name for name in names if name[0] != "_" and getattr(names[name], "__module__", None) == own)
+
+
 def optional(name: str, extra: str, wanted_by: str) -> Any:
     """A module of a package that not everybody has. Errors: ConfigError, saying how it is installed."""
     import importlib

@@ -1,9 +1,11 @@
 """Gradients of what is calculated: a `Tensor` is an array that remembers what it is made of while a tape runs.
 
-tensor.py: the array, and what is remembered of it; rules.py: the gradient of each function of NumPy's; tape.py: the way
+tensor.py: the array, and what is remembered of it; rules.py and matrices.py: the gradient of each function of
+NumPy's; tape.py: the way
 back; variable.py: arrays that are trained.
 """
 
+from pellucid.autodiff import matrices as matrices
 from pellucid.autodiff.tape import GradientTape as GradientTape
 from pellucid.autodiff.tape import gradients as gradients
 from pellucid.autodiff.tensor import Dimensions as Dimensions

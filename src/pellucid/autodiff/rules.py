@@ -7,9 +7,9 @@ the shape that arrays were stretched to; who asked sums it up.
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -42,21 +42,33 @@ def cast(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
+def inverse_erf(x: Array) -> Array:
+    """The numbers with these erf: infinite for 1, none beyond."""
+    normal = NormalDist()
+    found = [normal.inv_cdf((each + 1) / 2) if abs(each) < 1 else each * math.inf for each in x.ravel().tolist()]
+    return np.asarray(np.reshape(found, x.shape) / math.sqrt(2)).astype(x.dtype)
+
+
 RULES: dict[Any, Rule] = {}
 FLAT = {
     np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.around, np.fix, np.floor_divide, np.zeros_like,
-    np.ones_like, np.full_like, np.empty_like, np.spacing, np.heaviside,
+    np.ones_like, np.full_like, np.empty_like, np.spacing, np.heaviside, np.imag, np.angle,
 }  # fmt: skip
 """Those whose gradient is 0 wherever there is one, or that take only the shape: nothing goes back through them."""
+COMPOSED = {
+    np.append, np.array_split, np.average, np.diff, np.dsplit, np.flipud, np.fliplr, np.hsplit, np.split, np.trapezoid,
+    np.vsplit,
+}  # fmt: skip
+"""Those that NumPy writes in functions with rules and nothing else: recorded as these. Each is compared in tests."""
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 
 
 def is_flat(function: Any, y: Any) -> bool:
-    """Whether nothing goes back through it: it is flat, or gives no floats."""
+    """Whether nothing goes back through it: it is flat, or gives no floats, complex ones among them."""
     if function in FLAT:
         return True
     answers = y if isinstance(y, list | tuple) else [y]
-    return not any(getattr(each, "dtype", np.dtype(object)).kind == "f" for each in answers)
+    return not any(getattr(each, "dtype", np.dtype(object)).kind in "fc" for each in answers)
 
 
 # Number by number: for each argument its gradient, of (d, y, *arguments)
@@ -64,11 +76,13 @@ def is_flat(function: Any, y: Any) -> bool:
 Slope = Callable[..., Any]
 
 
-def _slopes(function: Any, *slopes: Slope) -> None:
+def slopes(function: Any, *each: Slope) -> None:
+    """The rule of a function number by number, from these."""
+
     def pulls(y: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
-        if options:
-            raise TypeError(", ".join(options))
-        return lambda d, wanted: {i: slopes[i](d, y, *args) for i in wanted}
+        if others := options.keys() - {"dtype"}:
+            raise TypeError(", ".join(others))
+        return lambda d, wanted: {i: each[i](d, y, *args) for i in wanted}
 
     RULES[function] = Rule(lambda args: args, pulls)
 
@@ -94,10 +108,21 @@ for _function, *_each in (
     (np.arctan2, lambda d, y, a, b: d * b / (a * a + b * b), lambda d, y, a, b: -d * a / (a * a + b * b)),
     (np.hypot, lambda d, y, a, b: d * a / y, lambda d, y, a, b: d * b / y),
     (np.logaddexp, lambda d, y, a, b: d * np.exp(a - y), lambda d, y, a, b: d * np.exp(b - y)),
+    (np.logaddexp2, lambda d, y, a, b: d * np.exp2(a - y), lambda d, y, a, b: d * np.exp2(b - y)),
+    (np.fmod, lambda d, y, a, b: d, lambda d, y, a, b: -d * np.trunc(np.divide(a, b))),
+    (np.fmax, *_winning(lambda a, b: np.greater_equal(a, b) | np.isnan(b))),
+    (np.fmin, *_winning(lambda a, b: np.less_equal(a, b) | np.isnan(b))),
+    (np.nextafter, lambda d, y, a, b: d, lambda d, y, a, b: np.zeros_like(d)),
     (np.nan_to_num, lambda d, y, x: d * np.isfinite(x)),
     (np.negative, lambda d, y, x: -d),
     (np.positive, lambda d, y, x: d),
     (np.absolute, lambda d, y, x: d * np.sign(x)),
+    (np.fabs, lambda d, y, x: d * np.sign(x)),
+    (np.conjugate, lambda d, y, x: d),
+    (np.real, lambda d, y, x: d),
+    (np.deg2rad, lambda d, y, x: d * (math.pi / 180)),
+    (np.rad2deg, lambda d, y, x: d * (180 / math.pi)),
+    (np.sinc, lambda d, y, x: np.where(x == 0, 0, d * (np.cos(math.pi * x) - y) / np.where(x == 0, 1, x))),
     (np.square, lambda d, y, x: d * 2 * x),
     (np.sqrt, lambda d, y, x: d / (2 * y)),
     (np.cbrt, lambda d, y, x: d / (3 * y * y)),
@@ -123,15 +148,18 @@ for _function, *_each in (
     (np.arctanh, lambda d, y, x: d / (1 - x * x)),
     (np.where, lambda d, y, *_: None, lambda d, y, c, a, b: np.where(c, d, 0), lambda d, y, c, a, b: np.where(c, 0, d)),
     (cast, lambda d, y, x, dtype: d),
+    (inverse_erf, lambda d, y, x: d * np.exp(y * y) * (math.sqrt(math.pi) / 2)),
     (normal_below, lambda d, y, x: d * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
 ):
-    _slopes(_function, *_each)
+    slopes(_function, *_each)
 
 
 # Of one array, with options: of (y, x, *arguments, **options) what takes d to dx
 
 
-def _of_one(*functions: Any) -> Callable[[Callable[..., Callable[[Any], Any]]], None]:
+def one_array_rule(*functions: Any) -> Callable[[Callable[..., Callable[[Any], Any]]], None]:
+    """The rule of functions, of which what is decorated makes the way back."""
+
     def register(make: Callable[..., Callable[[Any], Any]]) -> None:
         def pulls(y: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
             back = make(y, *args, **options)
@@ -155,17 +183,17 @@ def _count(x: Array, axis: Any) -> int:
     return math.prod(x.shape[int(i)] for i in axes)
 
 
-@_of_one(np.sum)
+@one_array_rule(np.sum)
 def _sum(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None) -> Any:
     return lambda d: _stretched(d, x, axis, keepdims)
 
 
-@_of_one(np.mean, np.average)
+@one_array_rule(np.mean)
 def _mean(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None) -> Any:
     return lambda d: _stretched(d / _count(x, axis), x, axis, keepdims)
 
 
-@_of_one(np.max, np.min)
+@one_array_rule(np.max, np.min)
 def _extreme(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     def back(d: Any) -> Any:  # equal ones share it, as in TensorFlow
         found = np.equal(x, _stretched(y, x, axis, keepdims))
@@ -174,7 +202,7 @@ def _extreme(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any
     return back
 
 
-@_of_one(np.prod)
+@one_array_rule(np.prod)
 def _prod(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     def back(d: Any) -> Any:  # the product of all others, those before times those behind
         axes = list(range(x.ndim)) if axis is None else [int(i) % x.ndim for i in np.atleast_1d(axis)]
@@ -190,57 +218,69 @@ def _prod(y: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return back
 
 
-@_of_one(np.var)
+@one_array_rule(np.var)
 def _var(y: Any, x: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
     off = x - np.mean(x, axis, keepdims=True)
     return lambda d: _stretched(d * (2 / (_count(x, axis) - ddof)), x, axis, keepdims) * off
 
 
-@_of_one(np.std)
+@one_array_rule(np.std)
 def _std(y: Any, x: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
     off = x - np.mean(x, axis, keepdims=True)
     return lambda d: _stretched(d / (y * (_count(x, axis) - ddof)), x, axis, keepdims) * off
 
 
-@_of_one(np.linalg.norm)
+@one_array_rule(np.linalg.norm)
 def _norm(y: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2) or (ord == 2 and x.ndim > 1 and not isinstance(axis, int)):
         raise TypeError(f"ord={ord}")
     return lambda d: _stretched(d / np.where(y == 0, 1, y), x, axis, keepdims) * x
 
 
-@_of_one(np.cumsum)
-def _cumsum(y: Any, x: Any, axis: Any = None) -> Any:
+def _sums_from(d: Any, x: Any, axis: Any) -> Any:
+    """Of each place and all behind it."""
     if axis is None:
-        return lambda d: np.cumsum(d[::-1])[::-1].reshape(x.shape)
-    return lambda d: np.flip(np.cumsum(np.flip(d, axis), axis), axis)
+        return np.cumsum(d[::-1])[::-1].reshape(x.shape)
+    return np.flip(np.cumsum(np.flip(d, axis), axis), axis)
 
 
-@_of_one(np.clip)
+@one_array_rule(np.cumsum)
+def _cumsum(y: Any, x: Any, axis: Any = None) -> Any:
+    return lambda d: _sums_from(d, x, axis)
+
+
+@one_array_rule(np.cumprod)
+def _cumprod(y: Any, x: Any, axis: Any = None) -> Any:
+    if not np.all(x):
+        raise TypeError("numbers of which one is 0")
+    return lambda d: _sums_from(d * y, x, axis) / x
+
+
+@one_array_rule(np.clip)
 def _clip(y: Any, x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     inside = (x >= (-np.inf if low is None else low)) & (x <= (np.inf if high is None else high))
     return lambda d: d * inside
 
 
-@_of_one(np.sort)
+@one_array_rule(np.sort)
 def _sort(y: Any, x: Any, axis: int = -1) -> Any:
     order = np.argsort(x, axis, kind="stable")
     back = np.argsort(order, axis)
     return lambda d: np.take_along_axis(d, back, axis)
 
 
-@_of_one(np.reshape, np.ravel, np.expand_dims, np.squeeze, np.copy)
+@one_array_rule(np.reshape, np.ravel, np.expand_dims, np.squeeze, np.copy)
 def _same_order(y: Any, x: Any, to: Any = None, *, axis: Any = None, shape: Any = None) -> Any:
     return lambda d: np.reshape(d, x.shape)
 
 
-@_of_one(np.transpose)
+@one_array_rule(np.transpose)
 def _transpose(y: Any, x: Any, axes: Any = None) -> Any:
     return lambda d: np.transpose(d, None if axes is None else np.argsort([int(i) % x.ndim for i in axes]))
 
 
-@_of_one(np.broadcast_to)
+@one_array_rule(np.broadcast_to)
 def _broadcast_to(y: Any, x: Any, shape: Any) -> Any:
     return lambda d: d
 
@@ -254,7 +294,7 @@ def scattered(d: Array, places: Array, count: int) -> Array:
     return np.bincount(places, d, count + 1)[1:]
 
 
-@_of_one(scattered)
+@one_array_rule(scattered)
 def _scattered(y: Any, x: Any, places: Array, count: int) -> Any:
     return lambda d: np.where(places > 0, d[places - 1], 0)
 
@@ -288,95 +328,8 @@ def _moved(function: Any, arrays: Callable[[Sequence[Any]], Sequence[Any]] = lam
 
 for _moving in (
     item, np.flip, np.roll, np.rot90, np.moveaxis, np.swapaxes, np.tile, np.repeat, np.take, np.take_along_axis, np.pad,
-    np.diagonal, np.diag, np.triu, np.tril,
+    np.diagonal, np.diag, np.diagflat, np.triu, np.tril,
 ):  # fmt: skip
     _moved(_moving)
-for _joining in (np.concatenate, np.stack, np.vstack, np.hstack):
+for _joining in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack):
     _moved(_joining, lambda args: args[0])
-
-
-# Products of matrices, all as sums over letters
-
-
-def _letters(function: Any, spell: Callable[..., str], skip: int = 0) -> None:
-    """One whose call is an `einsum`: spell(*arguments, **options) says which."""
-
-    def pulls(y: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Pulls:
-        spelling = spell(*args, **options)
-        arrays = [np.asanyarray(each) for each in args[skip : skip + spelling.count(",") + 1]]
-        before, after = spelling.replace(" ", "").split("->")
-        terms = before.split(",")
-        if any(len(set(term)) != len(term) for term in terms):
-            raise TypeError(f"{spelling}: a letter twice in a term")
-
-        def back(d: Any, i: int) -> Array:
-            others = [(term, array) for k, (term, array) in enumerate(zip(terms, arrays, strict=True)) if k != i]
-            there = set(after).union(*(term for term, _ in others))
-            own = "".join(letter for letter in terms[i] if letter in there)
-            spelled = ",".join([after, *(term for term, _ in others)])
-            found = np.einsum(f"{spelled}->{own}", d, *(array for _, array in others), optimize=True)
-            missing = [axis for axis, letter in enumerate(terms[i]) if letter not in there]  # summed by itself
-            return np.broadcast_to(np.expand_dims(found, missing), arrays[i].shape)
-
-        return lambda d, wanted: {i: back(d, i) for i in wanted}
-
-    RULES[function] = Rule(lambda args: args[skip:] if skip else args[:2], pulls)
-
-
-def _spell_einsum(spelling: str, *arrays: Any, optimize: Any = False) -> str:
-    if not isinstance(spelling, str) or "." in spelling:
-        raise TypeError("spell every axis")
-    if "->" in spelling:
-        return spelling
-    seen = spelling.replace(",", "").replace(" ", "")
-    return f"{spelling}->{''.join(sorted(letter for letter in set(seen) if seen.count(letter) == 1))}"
-
-
-def _spell_tensordot(a: Any, b: Any, axes: Any = 2) -> str:
-    if isinstance(axes, int | np.integer):
-        axes = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
-    ours, theirs = ([int(i) % np.ndim(x) for i in np.atleast_1d(each)] for x, each in zip((a, b), axes, strict=True))
-    first = list(string.ascii_lowercase[: np.ndim(a)])
-    second = list(string.ascii_uppercase[: np.ndim(b)])
-    for i, j in zip(ours, theirs, strict=True):
-        second[j] = first[i]
-    kept = [letter for i, letter in enumerate(first) if i not in ours]
-    kept += [letter for j, letter in enumerate(second) if j not in theirs]
-    return f"{''.join(first)},{''.join(second)}->{''.join(kept)}"
-
-
-def _spell_dot(a: Any, b: Any) -> str:
-    if not np.ndim(a) or not np.ndim(b):
-        return f"{string.ascii_lowercase[: np.ndim(a)]},{string.ascii_uppercase[: np.ndim(b)]}->" + (
-            string.ascii_lowercase[: np.ndim(a)] + string.ascii_uppercase[: np.ndim(b)]
-        )
-    return _spell_tensordot(a, b, ([-1], [max(np.ndim(b) - 2, 0)]))
-
-
-_letters(np.einsum, _spell_einsum, skip=1)
-_letters(np.tensordot, _spell_tensordot)
-_letters(np.dot, _spell_dot)
-_letters(np.outer, lambda a, b: "i,j->ij")
-_letters(np.vdot, lambda a, b: "i,i->")
-_letters(np.inner, lambda a, b: _spell_tensordot(a, b, ([-1], [-1])))
-
-
-def _rows(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-def _matmul_slope(number: int) -> Slope:
-    def slope(d: Any, y: Any, a: Any, b: Any) -> Any:
-        row, column = np.ndim(a) == 1, np.ndim(b) == 1  # which NumPy takes for a matrix of one row, or column
-        a, b = (a[None] if row else a), (b[:, None] if column else b)
-        d = np.expand_dims(d, [axis for axis, one in ((-2, row), (-1, column)) if one])
-        if number:
-            back = _rows(a) @ d
-            return back[..., 0] if column else back
-        back = d @ _rows(b)
-        return back[..., 0, :] if row else back
-
-    return slope
-
-
-_slopes(np.matmul, _matmul_slope(0), _matmul_slope(1))

@@ -278,14 +278,17 @@ def apply(function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
 
     Errors: ConfigError for a function whose gradient nobody knows.
     """
+    watched = is_recording() and (_any_node(args) or _any_node(list(options.values())))
+    if watched and function in rules.COMPOSED:
+        return function.__wrapped__(*args, **options)
     plain = [bare(each) for each in args]
     given = {name: bare(value) for name, value in options.items()}
     y = function(*plain, **given)
-    if not is_recording() or not (_any_node(args) or _any_node(list(options.values()))) or rules.is_flat(function, y):
+    if not watched or rules.is_flat(function, y):
         return _wrapped(y)
     name = getattr(function, "__name__", str(function))
     rule = rules.RULES.get(function)
-    if rule is None:
+    if rule is None or np.iscomplexobj(y):
         raise ConfigError(
             f"{name}: its gradient is not known; calculate with the functions of docs/keras.md, or on x.numpy(), "
             "through which no gradient goes"

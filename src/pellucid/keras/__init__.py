@@ -37,6 +37,7 @@ from pellucid.keras import (
     regularizers,
     saving,
     tensorflow,
+    tree,
     utils,
     wrappers,
 )
@@ -48,7 +49,7 @@ from pellucid.keras.variable import Variable
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
     "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "mixed_precision", "models",
-    "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils", "wrappers",
+    "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tensorflow", "tree", "utils", "wrappers",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

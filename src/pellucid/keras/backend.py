@@ -13,9 +13,9 @@ from pellucid.errors import ConfigError, shown
 from pellucid.keras.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
 from pellucid.keras.ctc import ctc_batch_cost, ctc_decode
 from pellucid.keras.deferred import Placeholder, evaluated, slopes
-from pellucid.keras.functions import clip, concatenate, ones, zeros
 from pellucid.keras.losses import categorical_crossentropy, sparse_categorical_crossentropy
 from pellucid.keras.nesting import clear_session
+from pellucid.keras.numpy_ops import clip, concatenate, ones, zeros
 from pellucid.keras.random import normal as random_normal
 from pellucid.keras.random import uniform as random_uniform
 from pellucid.keras.tensor import Calculated, tensor

@@ -34,7 +34,12 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
     """
     logs = np.log(numbers(y_pred, "ctc_batch_cost") + EPSILON)
     logs = logs - reduce_logsumexp(logs, -1, keepdims=True)
-    given = (logs, y_true, input_length, label_length)
+    return word_losses(logs, y_true, input_length, label_length)
+
+
+def word_losses(logs: Any, words: Any, steps: Any, letters: Any) -> Any:
+    """The same of logarithms, see `losses`."""
+    given = (logs, words, steps, letters)
     return operation(losses, given) if any(map(is_symbolic, given)) else apply(losses, given, {})
 
 

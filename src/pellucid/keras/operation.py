@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.autodiff import Variable
@@ -12,6 +13,7 @@ from pellucid.autodiff.tensor import apply
 from pellucid.errors import ConfigError
 from pellucid.keras.deferred import Deferred
 from pellucid.keras.nesting import Call, within
+from pellucid.keras.tensor import Calculated
 from pellucid.layers.recorded import NoRows, RecordedLayer
 from pellucid.layers.symbolic import Symbolic, Value, call, is_symbolic
 
@@ -85,3 +87,18 @@ def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any
         with contextlib.suppress(NoRows):
             return Operation(function, arguments, options or {}).call_on_values()
     return Deferred(function, arguments, options)
+
+
+def of_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function of arrays, which takes a network's values, too."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **options: Any) -> Any:
+        later = any(map(_is_value, (*args, *options.values())))
+        return operation(function, args, options) if later else function(*args, **options)
+
+    return called
+
+
+def _is_value(given: Any) -> bool:
+    return any(map(_is_value, given)) if type(given) in (list, tuple) else isinstance(given, Calculated)

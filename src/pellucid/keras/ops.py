@@ -2,93 +2,45 @@
 
 import sys as _sys
 
+import numpy as _np
+
+from pellucid import _modules
 from pellucid.keras import image_ops as _image_ops
-from pellucid.keras import tensorflow as _tf
+from pellucid.keras import linalg_ops as _linalg_ops
+from pellucid.keras import losses as _losses
+from pellucid.keras.activations import celu as celu
 from pellucid.keras.activations import elu as elu
+from pellucid.keras.activations import glu as glu
+from pellucid.keras.activations import hard_shrink as hard_shrink
 from pellucid.keras.activations import hard_sigmoid as hard_sigmoid
 from pellucid.keras.activations import hard_silu as hard_silu
+from pellucid.keras.activations import hard_swish as hard_swish
+from pellucid.keras.activations import hard_tanh as hard_tanh
 from pellucid.keras.activations import leaky_relu as leaky_relu
+from pellucid.keras.activations import log_sigmoid as log_sigmoid
 from pellucid.keras.activations import log_softmax as log_softmax
 from pellucid.keras.activations import relu as relu
 from pellucid.keras.activations import relu6 as relu6
 from pellucid.keras.activations import selu as selu
 from pellucid.keras.activations import sigmoid as sigmoid
 from pellucid.keras.activations import silu as silu
+from pellucid.keras.activations import soft_shrink as soft_shrink
 from pellucid.keras.activations import softmax as softmax
 from pellucid.keras.activations import softplus as softplus
 from pellucid.keras.activations import softsign as softsign
+from pellucid.keras.activations import sparse_plus as sparse_plus
+from pellucid.keras.activations import sparse_sigmoid as sparse_sigmoid
+from pellucid.keras.activations import sparsemax as sparsemax
+from pellucid.keras.activations import squareplus as squareplus
 from pellucid.keras.activations import swish as swish
 from pellucid.keras.activations import tanh as tanh
-from pellucid.keras.functions import arange as arange
-from pellucid.keras.functions import arccosh as arccosh
-from pellucid.keras.functions import arcsinh as arcsinh
-from pellucid.keras.functions import arctanh as arctanh
-from pellucid.keras.functions import argmax as argmax
-from pellucid.keras.functions import argmin as argmin
-from pellucid.keras.functions import array as array
-from pellucid.keras.functions import average as average
-from pellucid.keras.functions import average_pool as average_pool
-from pellucid.keras.functions import binary_crossentropy as binary_crossentropy
-from pellucid.keras.functions import bincount as bincount
-from pellucid.keras.functions import categorical_crossentropy as categorical_crossentropy
-from pellucid.keras.functions import clip as clip
-from pellucid.keras.functions import concatenate as concatenate
-from pellucid.keras.functions import cond as cond
-from pellucid.keras.functions import conv as conv
-from pellucid.keras.functions import convert_to_numpy as convert_to_numpy
-from pellucid.keras.functions import count_nonzero as count_nonzero
-from pellucid.keras.functions import cross as cross
-from pellucid.keras.functions import cumprod as cumprod
-from pellucid.keras.functions import cumsum as cumsum
-from pellucid.keras.functions import diag as diag
-from pellucid.keras.functions import diagonal as diagonal
-from pellucid.keras.functions import diff as diff
-from pellucid.keras.functions import digitize as digitize
-from pellucid.keras.functions import dot as dot
-from pellucid.keras.functions import fft2 as fft2
-from pellucid.keras.functions import flip as flip
-from pellucid.keras.functions import full as full
-from pellucid.keras.functions import full_like as full_like
-from pellucid.keras.functions import gelu as gelu
-from pellucid.keras.functions import hstack as hstack
-from pellucid.keras.functions import inner as inner
-from pellucid.keras.functions import isclose as isclose
-from pellucid.keras.functions import kron as kron
-from pellucid.keras.functions import linspace as linspace
-from pellucid.keras.functions import log2 as log2
-from pellucid.keras.functions import log10 as log10
-from pellucid.keras.functions import logaddexp as logaddexp
-from pellucid.keras.functions import logical_xor as logical_xor
-from pellucid.keras.functions import max_pool as max_pool
-from pellucid.keras.functions import median as median
-from pellucid.keras.functions import moments as moments
-from pellucid.keras.functions import moveaxis as moveaxis
-from pellucid.keras.functions import nan_to_num as nan_to_num
-from pellucid.keras.functions import ndim as ndim
-from pellucid.keras.functions import normalize as normalize
-from pellucid.keras.functions import one_hot as one_hot
-from pellucid.keras.functions import ones as ones
-from pellucid.keras.functions import outer as outer
-from pellucid.keras.functions import pad as pad
-from pellucid.keras.functions import quantile as quantile
-from pellucid.keras.functions import ravel as ravel
-from pellucid.keras.functions import rot90 as rot90
-from pellucid.keras.functions import searchsorted as searchsorted
-from pellucid.keras.functions import shape as shape
-from pellucid.keras.functions import size as size
-from pellucid.keras.functions import slice as slice
-from pellucid.keras.functions import slice_update as slice_update
-from pellucid.keras.functions import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from pellucid.keras.functions import split as split
-from pellucid.keras.functions import swapaxes as swapaxes
-from pellucid.keras.functions import take as take
-from pellucid.keras.functions import take_along_axis as take_along_axis
-from pellucid.keras.functions import tril as tril
-from pellucid.keras.functions import triu as triu
-from pellucid.keras.functions import trunc as trunc
-from pellucid.keras.functions import vdot as vdot
-from pellucid.keras.functions import vstack as vstack
-from pellucid.keras.functions import zeros as zeros
+from pellucid.keras.activations import tanh_shrink as tanh_shrink
+from pellucid.keras.activations import threshold as threshold
+from pellucid.keras.core_ops import *  # noqa: F403 (each is named once, there; so below)
+from pellucid.keras.linalg_ops import *  # noqa: F403
+from pellucid.keras.math_ops import *  # noqa: F403
+from pellucid.keras.nn_ops import *  # noqa: F403
+from pellucid.keras.numpy_ops import *  # noqa: F403
 from pellucid.keras.tensorflow import argsort as argsort
 from pellucid.keras.tensorflow import broadcast_to as broadcast_to
 from pellucid.keras.tensorflow import cast as cast
@@ -153,11 +105,12 @@ from pellucid.keras.tensorflow.math import subtract as subtract
 from pellucid.keras.tensorflow.math import tan as tan
 from pellucid.keras.tensorflow.math import tensordot as tensordot
 from pellucid.keras.tensorflow.math import top_k as top_k
+from pellucid.keras.tensorflow.naming import also as _also
 
 # What TensorFlow calls otherwise
 
 image = _image_ops
-depthwise_conv = _tf.nn.depthwise_conv2d
+linalg = _linalg_ops
 absolute, all, amax, amin = _math.abs, _math.reduce_all, _math.reduce_max, _math.reduce_min
 any, arccos, arcsin, arctan = _math.reduce_any, _math.acos, _math.asin, _math.atan
 arctan2, floor_divide, isfinite, isinf = _math.atan2, _math.floordiv, _math.is_finite, _math.is_inf
@@ -165,7 +118,11 @@ isnan, logsumexp, max, mean = _math.is_nan, _math.reduce_logsumexp, _math.reduce
 min, power, prod, std = _math.reduce_min, _math.pow, _math.reduce_prod, _math.reduce_std
 sum, true_divide, var = _math.reduce_sum, _math.divide, _math.reduce_variance
 
-__all__ = sorted(name for name in vars() if not name.startswith("_"))
+categorical_crossentropy = _also(y_true="target", y_pred="output")(_losses.categorical_crossentropy)
+sparse_categorical_crossentropy = _also(y_true="target", y_pred="output")(_losses.sparse_categorical_crossentropy)
+vectorize = _np.vectorize
+
+__all__ = _modules.listed(globals())
 
 nn = numpy = _sys.modules[__name__]
 """Keras has some of these names in `ops.nn` and `ops.numpy`, too."""

@@ -25,13 +25,13 @@ def image_gradients(image: Any) -> Any:
     return down, np.pad(x[:, :, 1:] - x[:, :, :-1], ((0, 0), (0, 0), (0, 1), (0, 0)))
 
 
-def sobel_edges(image: Any) -> Any:
-    """Sobel's differences down and across, smoothed the other way; borders are mirrored.
+def sobel_edges(image: Any, *, border: Any = "reflect") -> Any:
+    """Sobel's differences down and across, smoothed the other way; border: a mode of `numpy.pad`.
 
     Shapes: (N,H,W,C) -> (N,H,W,C,2).
     Source: Sobel & Feldman 1968, as in Duda & Hart 1973, p. 271.
     """
-    x = np.pad(numbers(image, "sobel_edges"), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    x = np.pad(numbers(image, "sobel_edges"), ((0, 0), (1, 1), (1, 1), (0, 0)), mode=border)
     down = x[:, 2:] - x[:, :-2]
     across = x[:, :, 2:] - x[:, :, :-2]
     down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]

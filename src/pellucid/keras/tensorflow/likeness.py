@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
-from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow.math import numbers
 from pellucid.layers import DepthwiseConv2D
 from pellucid.ops.geometry import output_size, resolve_padding
@@ -34,25 +33,24 @@ def yuv_to_rgb(images: Any) -> Any:
 
 def rgb_to_hsv(images: Any, name: Any = None) -> Any:
     """Hue, saturation and value, each from 0 to 1. Shapes: (..., 3)."""
-    x = np.asarray(images)
-    high, spread = x.max(-1), np.ptp(x, -1)
-    red, green, blue = np.moveaxis(x, -1, 0)
+    x = numbers(images, "rgb_to_hsv")
+    high = np.max(x, -1)
+    spread = high - np.min(x, -1)
+    red, green, blue = (x[..., i] for i in range(3))
     least = np.where(spread > 0, spread, 1)
-    sixths = np.select(
-        [high == red, high == green], [(green - blue) / least, 2 + (blue - red) / least], 4 + (red - green) / least
-    )
-    hue = np.where(spread > 0, sixths / 6 % 1.0, 0)
+    beyond = np.where(high == green, 2 + (blue - red) / least, 4 + (red - green) / least)
+    hue = np.where(spread > 0, np.where(high == red, (green - blue) / least, beyond) / 6 % 1.0, 0)
     saturation = np.where(high > 0, spread / np.where(high > 0, high, 1), 0)
-    return tensor(np.stack([hue, saturation, high], -1).astype(x.dtype))
+    return np.stack([hue, saturation, high], -1).astype(x.dtype)
 
 
 def hsv_to_rgb(images: Any, name: Any = None) -> Any:
     """The way back."""
-    x = np.asarray(images)
-    hue, saturation, value = np.moveaxis(x, -1, 0)
+    x = numbers(images, "hsv_to_rgb")
+    hue, saturation, value = (x[..., i] for i in range(3))
     far = [np.clip(np.abs(hue * 6 - 3) - 1, 0, 1), np.clip(2 - np.abs(hue * 6 - 2), 0, 1)]
     far.append(np.clip(2 - np.abs(hue * 6 - 4), 0, 1))
-    return tensor(np.stack([((each - 1) * saturation + 1) * value for each in far], -1).astype(x.dtype))
+    return np.stack([((each - 1) * saturation + 1) * value for each in far], -1).astype(x.dtype)
 
 
 def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
