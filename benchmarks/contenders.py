@@ -128,11 +128,7 @@ def make_pellucid(task: Task) -> Made:
         x, _ = data(task.network, task.batch)
         plan = InferencePlan(model.graph, model.parameters, capacity=task.batch)
 
-        def infer() -> None:
-            plan.inputs[...] = x
-            plan.run(task.batch)
-
-        return Made(infer)
+        return Made(lambda: plan.answer(x))
     training = training_plan(task)
     count = iter(range(sys.maxsize))
     return Made(lambda: training.run(task.batch, step=next(count), learning_rate=0.001))

@@ -112,3 +112,49 @@ def test_a_program_goes_through_whole_arrays() -> None:
         program.run(6)
     with pytest.raises(BackendError, match="must hold pictures"):
         native.Program(steps, whole=[x[:0], y])
+
+
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pictures_are_read_where_they_lie(name: str, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if few:
+        monkeypatch.setattr(sub_batches, "CACHE_BYTES", SMALL_CACHE)
+    model = NETWORKS[name]()
+    rng = np.random.default_rng(2)
+    x, other = rng.normal(size=(2, CAPACITY, *model.graph.input_shape)).astype(np.float32)
+    plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
+    plan.inputs[...], untouched = other, x.copy()
+    for n in (CAPACITY, 3):
+        given = [answer.copy() for answer in plan.answer(x[:n])]
+        np.testing.assert_array_equal(x, untouched)
+        assert np.array_equal(plan.inputs, other) == (name != "with_python"), "copied where Python reads the plan's own"
+        for answer, wanted in zip(given, _answers(model, x[:n]), strict=True):
+            np.testing.assert_array_equal(answer, wanted)
+        plan.inputs[...] = other
+        for answer, wanted in zip(plan.run(CAPACITY), _answers(model, other), strict=True):
+            np.testing.assert_array_equal(answer, wanted)
+
+
+@pytest.mark.parametrize("rows", [[L.Flatten()], [L.Flatten(), L.Dense(2)], [L.ReLU()], [L.Dropout(0.5)]])
+def test_what_shares_memory_with_the_pictures_is_right_too(rows: list[L.Layer]) -> None:
+    model = Sequential([L.Input((4, 3, 2)), *rows])
+    x, y = np.random.default_rng(3).normal(size=(2, 5, 4, 3, 2)).astype(np.float32)
+    for pictures in (x, y, x[::-1], np.asfortranarray(x)):
+        before, wanted = pictures.copy(), _answers(model, pictures)[0]
+        np.testing.assert_array_equal(model.predict(pictures), wanted)
+        np.testing.assert_array_equal(pictures, before)
+
+
+def test_a_program_reads_only_pictures_like_its_own() -> None:
+    x, y = np.ones((3, 2), np.float32), np.zeros((3, 2), np.float32)
+    program = native.Program([native.activation(x, y, "linear")])
+    assert program.only_reads(x) and not program.only_reads(y)
+    program.run(2, x, np.full((2, 2), 5, np.float32))
+    np.testing.assert_array_equal(y, [[5, 5], [5, 5], [0, 0]])
+    for wrong in (x[:1], x.astype(np.float64), x[:, :1].copy(), x[:, 0].copy()):
+        with pytest.raises(BackendError, match="must be pictures like those"):
+            program.run(2, x, wrong)
+    with pytest.raises(BackendError, match="needs C-contiguous arrays"):
+        program.run(2, x, np.ones((3, 4), np.float32)[:, ::2])
+    with pytest.raises(BackendError, match="a step writes into"):
+        program.run(2, y, x)

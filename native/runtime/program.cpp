@@ -95,7 +95,7 @@ ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixe
                          const std::vector<Whole>& whole)
     : fixed_(fixed_weights) {
     for (const BoundKernel* step : steps) {
-        Entry entry{step->kernel, step->signature->name, arguments_.size(), -1, step->built_batch(), 0};
+        Entry entry{step->kernel, step->signature, arguments_.size(), -1, step->built_batch(), 0};
         if (entry.built >= 0) {
             entry.batch = int64_t(entry.first) + step->signature->batch;
             largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
@@ -134,8 +134,37 @@ void ProgramData::refresh() {
 
 constexpr double kSmall = 2e6;  // work of some 50 us
 
-Outcome ProgramData::run(int64_t n) {
+// visit(index in arguments_, field) of each array that begins there.
+template <typename Visit>
+void ProgramData::visit_arrays(const Elsewhere& within, const Visit& visit) const {
+    for (const Entry& entry : steps_)
+        for (int64_t i = 0; i < entry.signature->count; ++i) {
+            const Field& field = entry.signature->fields[i];
+            if (field.kind == Kind::array && within.holds(arguments_[entry.first + size_t(i)]))
+                visit(entry.first + size_t(i), field);
+        }
+}
+
+bool ProgramData::only_reads(const Elsewhere& memory) const {
+    bool only = true;
+    visit_arrays(memory, [&](size_t, const Field& field) { only = only && !field.writable; });
+    return only;
+}
+
+Outcome ProgramData::run(int64_t n, const Elsewhere& elsewhere) {
     std::lock_guard<RunLock> lock(running_);
+    if (!elsewhere.memory) return run_counted(n);
+    std::vector<uint64_t*> moved;
+    visit_arrays(elsewhere, [&](size_t argument, const Field&) { moved.push_back(&arguments_[argument]); });
+    for (Place& place : places_)
+        if (elsewhere.holds(place.first)) moved.push_back(&place.first);
+    for (uint64_t* word : moved) *word += elsewhere.shift();
+    const Outcome outcome = run_counted(n);
+    for (uint64_t* word : moved) *word -= elsewhere.shift();
+    return outcome;
+}
+
+Outcome ProgramData::run_counted(int64_t n) {
     if (!fixed_) return run_parts(n);
     const bool packs = stale_;
     const WorkCount count(n == counted_ && work_ < kSmall);
@@ -172,8 +201,8 @@ Outcome ProgramData::run_held(int64_t n) {
         if (batch && n >= 0) *batch = uint64_t(n);
         if (whole) whole = made({fixed_ ? nullptr : prepare, entry.kernel->run, arguments, &context});
         num_recomputed += context.recomputed;
-        if (!whole) return {kOutOfMemory, entry.name};
-        if (context.status != kOk) return {context.status, entry.name};
+        if (!whole) return {kOutOfMemory, entry.signature->name};
+        if (context.status != kOk) return {context.status, entry.signature->name};
     }
     stale_ = false;
     return {};

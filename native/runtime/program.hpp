@@ -105,6 +105,15 @@ struct Whole {
     int64_t pictures;
 };
 
+// Memory that steps read, and what a run reads in its place.
+struct Elsewhere {
+    const char* memory = nullptr;
+    size_t bytes = 0;
+    const char* instead = nullptr;
+    bool holds(uint64_t word) const { return word - uint64_t(uintptr_t(memory)) < bytes; }
+    uint64_t shift() const { return uint64_t(uintptr_t(instead)) - uint64_t(uintptr_t(memory)); }
+};
+
 // A mutex that a fork leaves open for the child, whoever held it: the thread that did is not there.
 class RunLock {
 public:
@@ -131,7 +140,8 @@ class ProgramData {
 public:
     ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights, const std::vector<Whole>& whole);
     void refresh();
-    Outcome run(int64_t n);  // n < 0: as built
+    Outcome run(int64_t n, const Elsewhere& elsewhere = {});  // n < 0: as built
+    bool only_reads(const Elsewhere& memory) const;  // whether no step writes there
     // `count` runs in a row, or as many as end well; `done` says how many did. Where memory runs out after the first,
     // that is no failure: what `after` names is then as the last whole run left it.
     Outcome run_steps(int64_t n, int64_t count, const std::vector<Change>& before, const std::vector<Change>& after,
@@ -142,10 +152,13 @@ public:
 
 private:
     Outcome run_held(int64_t n);
+    Outcome run_counted(int64_t n);
     Outcome run_parts(int64_t n);
+    template <typename Visit>
+    void visit_arrays(const Elsewhere& within, const Visit& visit) const;
     struct Entry {
         const Kernel* kernel;
-        const char* name;
+        const Signature* signature;
         size_t first;   // in arguments_
         int64_t batch;  // index of N in arguments_, or -1
         int64_t built;

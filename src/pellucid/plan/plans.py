@@ -80,9 +80,11 @@ class InferencePlan(_Worked):
         self._work = WorkSequence(used.work, fixed_weights=True, prepare=self._context.prepare)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
         """Bytes of buffers and workspaces, parameters not counted."""
+        shared = any(np.may_share_memory(self.inputs, output) for output in self.outputs)
+        self._reads_elsewhere = not shared and self._work.only_reads(self.inputs)
         self.version = -1
         """Of the weights it was last run with, for whoever keeps the plan."""
-        self._statistics = _joined(())
+        self._statistics = b""
         self._scaling: tuple[Scaled, WorkSequence] | None = None
 
     def take(self, pictures: Array, scale: Array, offset: Array) -> None:
@@ -107,17 +109,29 @@ class InferencePlan(_Worked):
     def refresh(self) -> None:
         """The weights may have changed since the last run: forget what was made of them."""
         self._work.refresh()
-        self._statistics = _joined(self._context.statistics)
+        self._statistics = _bytes_of(self._context.statistics)
 
     @property
     def is_current(self) -> bool:
         """Whether the running statistics, which anybody may write into, are those of the last `refresh`."""
-        statistics = self._context.statistics
-        return not statistics or np.array_equal(self._statistics, _joined(statistics))
+        return self._statistics == _bytes_of(self._context.statistics)
 
     def run(self, n: int) -> list[Array]:
         """Each output for the first n pictures in `inputs`; views that the next run overwrites."""
         self._work.run(n)
+        return self._outputs_of(n)
+
+    def answer(self, pictures: Array) -> list[Array]:
+        """As `run`, for pictures (n, ...) that are read where they lie if they can be, else copied into `inputs`."""
+        n, flags = len(pictures), pictures.flags
+        alike = pictures.dtype == np.float32 and pictures.shape[1:] == self.inputs.shape[1:]
+        if self._reads_elsewhere and alike and flags.c_contiguous and flags.aligned:
+            self._work.run(n, self.inputs, pictures)
+            return self._outputs_of(n)
+        self.inputs[:n] = pictures
+        return self.run(n)
+
+    def _outputs_of(self, n: int) -> list[Array]:
         return self.outputs if n == self.capacity else [output[:n] for output in self.outputs]
 
 
@@ -327,8 +341,8 @@ def _nobody() -> None:
     """Hears of no gradients."""
 
 
-def _joined(arrays: Sequence[Array]) -> Array:
-    return np.concatenate(arrays) if arrays else np.empty(0, np.float32)
+def _bytes_of(arrays: Sequence[Array]) -> bytes:
+    return b"".join([array.data for array in arrays])
 
 
 def _forward(lowered: Mapping[int, Lowered]) -> list[Work]:

@@ -49,15 +49,13 @@ class Predictor:
             plan = _current(plan, *state(), capacity)
         count = len(images)
         if count == capacity:
-            _fill(plan, prepare(images), scaling)
-            answers = [given.copy() for given in plan.run(count)]
+            answers = [given.copy() for given in _answer(plan, prepare(images), scaling)]
         else:
             expect_memory(sum(count * out[:1].nbytes for out in plan.outputs), "the answers")
             answers = [np.empty((count, *out.shape[1:]), np.float32) for out in plan.outputs]
             for start in range(0, count, capacity):
                 batch = prepare(images[start : start + capacity])
-                _fill(plan, batch, scaling)
-                for answer, given in zip(answers, plan.run(len(batch)), strict=True):
+                for answer, given in zip(answers, _answer(plan, batch, scaling), strict=True):
                     answer[start : start + len(batch)] = given
         if plan.memory_bytes <= KEPT_BYTES:
             self._idle[:] = [(plan, now)]
@@ -68,11 +66,11 @@ class Predictor:
         self._idle.clear()
 
 
-def _fill(plan: InferencePlan, batch: Array, scaling: Callable[[int], tuple[Array, Array]] | None) -> None:
-    if scaling is not None and batch.dtype == np.uint8:
-        plan.take(batch, *scaling(batch.shape[-1]))
-    else:
-        plan.inputs[: len(batch)] = batch
+def _answer(plan: InferencePlan, batch: Array, scaling: Callable[[int], tuple[Array, Array]] | None) -> list[Array]:
+    if scaling is None or batch.dtype != np.uint8:
+        return plan.answer(batch)
+    plan.take(batch, *scaling(batch.shape[-1]))
+    return plan.run(len(batch))
 
 
 def _current(

@@ -53,7 +53,7 @@ class WorkSequence:
         self.work, self.preparing, self.fixed_weights = list(work), list(prepare or ()), fixed_weights
         self._prepare = native.Program(self.preparing) if prepare else None
         self._stale = True
-        self._stages: list[Call] = []
+        self._stages: list[Callable[..., object]] = []
         self._programs: list[native.Program] = []
         self.workspace_bytes = self._prepare.workspace_bytes if self._prepare else 0
         self.steps: list[native.Step] = []
@@ -79,7 +79,7 @@ class WorkSequence:
             self._programs.append(program)
             if not as_built:  # those are for weights, not for pictures
                 self.steps.extend(pending)
-            self._stages.append((lambda n: program.run()) if as_built else program.run)
+            self._stages.append((lambda n, *elsewhere: program.run(None, *elsewhere)) if as_built else program.run)
             pending.clear()
 
     @property
@@ -91,6 +91,12 @@ class WorkSequence:
     def program(self) -> native.Program | None:
         """The one program that is all of the work, or None where Python has a part in it."""
         return self._programs[0] if len(self._programs) == len(self._stages) == 1 else None
+
+    def only_reads(self, array: Array) -> bool:
+        """Whether all of the work may read other pictures than those of `array` (see `run`): it is native, and no step
+        writes there."""
+        programs = self._programs
+        return len(programs) == len(self._stages) and all(program.only_reads(array) for program in programs)
 
     def refresh(self) -> None:
         """The weights may have changed since the last run."""
@@ -104,10 +110,13 @@ class WorkSequence:
             self._prepare.run()
         self._stale = False
 
-    def run(self, n: int) -> bool:
-        """Do everything for the first n pictures; False if a stage ended the run because a number was not finite."""
+    def run(self, n: int, *elsewhere: Array) -> bool:
+        """Do everything for the first n pictures; False if a stage ended the run because a number was not finite.
+
+        elsewhere: an array of a plan, and pictures that are read where they lie instead of those in it.
+        """
         self.prepare()
         for stage in self._stages:  # noqa: SIM110 - a generator takes longer than a small stage of Python
-            if stage(n) is False:
+            if stage(n, *elsewhere) is False:
                 return False
         return True

@@ -124,14 +124,16 @@ class Program(_Program):
             raise BackendError(f"no compiled kernels: {reason}")
         super().__init__(list(steps), fixed_weights, list(whole))
 
-    def run(self, n: int | None = None) -> bool:
+    def run(self, n: int | None = None, memory: object = None, instead: object = None) -> bool:
         """True if every step ran; False if `stop_unless_finite` ended the program.
 
+        memory: an array that steps only read (see `only_reads`); they read the pictures of `instead` where these lie.
+        Shapes: memory (N, ...), instead (at least n, ...), both of one type and C-contiguous.
         Errors: BackendError for a larger n than built for, or if a step finds its data wrong.
         """
         if n is not None and n < 0:
             raise BackendError(f"a program cannot run a batch of {n}")
-        return super().run(-1 if n is None else n)
+        return super().run(-1 if n is None else n, memory, instead)
 
     def run_steps(
         self, n: int, count: int, before: Sequence[tuple[object, object]], after: Sequence[tuple[object, object]]
