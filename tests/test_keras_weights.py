@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -82,23 +81,6 @@ def test_a_row_that_is_built_keeps_its_shape() -> None:
         model.build((None, 72))
     model.build((None, 6, 6, 2))
     assert model.input_shape == (None, 6, 6, 2)
-
-
-@pytest.mark.parametrize(
-    ("module", "thing"),
-    [
-        (keras.losses, keras.losses.Huber(delta=2.0)),
-        (keras.metrics, keras.metrics.AUC(num_thresholds=50)),
-        (keras.optimizers, keras.optimizers.SGD(0.1, momentum=0.9)),
-    ],
-)
-def test_losses_metrics_and_optimizers_are_described(module: Any, thing: Any) -> None:
-    record = module.serialize(thing)
-    assert record["class_name"] == type(thing).__name__
-    assert module.deserialize(record).config() == thing.config()
-    assert module.deserialize({"class_name": "own", "config": "own"}, {"own": abs}) is abs
-    with pytest.raises(ConfigError, match="unknown"):
-        module.deserialize("no such thing")
 
 
 def test_files_by_tensorflows_names(tmp_path: Path) -> None:

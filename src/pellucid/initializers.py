@@ -43,7 +43,11 @@ class Initializer(metaclass=Maker):
     Shapes: any; the scaled rules need at least one axis to count fans.
     """
 
-    taken: ClassVar[Mapping[str, Taken]] = {"seed": lambda value: not isinstance(value, str)}
+    taken: ClassVar[Mapping[str, Taken]] = {
+        "seed": lambda value: not isinstance(value, str),
+        "input_axes": lambda value: value is None,
+        "output_axes": lambda value: value is None,
+    }
     seeds: ClassVar[Callable[[], int] | None] = None
     """What seeds a generator where none is given: `pellucid.keras` says."""
 

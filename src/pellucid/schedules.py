@@ -311,7 +311,7 @@ NAMES = ("constant", "step", "cosine", "warm_up")
 def get(
     spec: float | str | Schedule | Mapping[str, Any], *, learning_rate: float | None = None, steps: int | None = None
 ) -> Schedule:
-    """The schedule that `spec` names: a number, a Schedule, a stored config, or a name.
+    """The schedule that `spec` names: a number, a Schedule, a stored config, of Keras's too, or a name.
 
     A name is fitted to a run of `steps` steps from `learning_rate`: "constant"; "step" (a tenth after each third);
     "cosine" (to zero at the end); "warm_up" (a climb over the first twentieth, then the cosine).
@@ -320,7 +320,8 @@ def get(
     if isinstance(spec, Schedule):
         return spec
     if isinstance(spec, Mapping):
-        return described("schedule", spec, _CLASSES)
+        given = {"type": spec["class_name"], **spec["config"]} if {"class_name", "config"} <= spec.keys() else spec
+        return described("schedule", given, _CLASSES)
     if isinstance(spec, str):
         return _by_name(spec, learning_rate, steps)
     if isinstance(spec, bool) or not isinstance(spec, Real):

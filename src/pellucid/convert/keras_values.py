@@ -60,8 +60,8 @@ def _write_initializer(config: Any) -> Any:
     name = config.pop("type")
     if config.get("distribution") == "normal":
         config["distribution"] = "truncated_normal"
-    known = ("Constant", "RandomNormal", "RandomUniform", "VarianceScaling")
-    return keras_object("keras.initializers", name, config) if name in known else "glorot_uniform"
+    known = ("Constant", "Identity", "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "Zeros")
+    return keras_object("keras.initializers", name, config) if name in (*known, "VarianceScaling") else "glorot_uniform"
 
 
 def _read_regularizer(spec: Any) -> Any:
@@ -159,6 +159,19 @@ def keras_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str,
 
 def _unchanged(value: Any) -> Any:
     return value
+
+
+def write_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
+    """An optimizer's config for Keras.
+
+    Errors: ConfigError for a schedule that Keras has not, and weight decay that is no step of its own, as Keras's is.
+    """
+    given = {name: value for name, value in config.items() if value is not None}
+    kind, decoupled = given.pop("type"), given.pop("decoupled_weight_decay", True)
+    if given.pop("no_decay", None) or (given.get("weight_decay") and not decoupled):
+        raise ConfigError(f"{kind}: Keras's weight decay is that of decoupled_weight_decay=True, and of all weights")
+    given["learning_rate"] = write_rate(given["learning_rate"])
+    return keras_object("keras.optimizers", kind, given)
 
 
 def read_rate(spec: Any) -> Any:

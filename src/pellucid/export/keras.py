@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid import metrics
 from pellucid.convert.keras_layers import inner_of
-from pellucid.convert.keras_values import keras_object, write_rate
+from pellucid.convert.keras_values import keras_object, write_optimizer
 from pellucid.errors import ConfigError
 from pellucid.export.keras_levels import Level, levels
 from pellucid.export.keras_module import beside
@@ -90,37 +90,24 @@ def _content(model: Model) -> tuple[dict[str, Any], Level, dict[str, Any]]:
     return config, level, {"class_names": None if model.class_names is None else list(model.class_names)}
 
 
-_NUMBERS = frozenset(
-    {
-        *("learning_rate", "momentum", "nesterov", "rho", "beta_1", "beta_2", "epsilon", "weight_decay"),
-        *("clipnorm", "clipvalue", "global_clipnorm", "amsgrad", "centered", "initial_accumulator_value", "beta"),
-        *("l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength"),
-    }
-)
-"""Arguments of optimizers that Keras has, too."""
-
-
 def _training(model: Model) -> dict[str, Any]:
     """What it was compiled with, where Keras has all of it: then what is loaded can be judged and trained at once."""
     compiled = model.compiled_config()
     if compiled is None or "own" in {**compiled["optimizer"], **compiled["loss"]}:
         return {}
-    optimizer, loss = ({**compiled[name]} for name in ("optimizer", "loss"))
-    kind, measure = optimizer.pop("type"), loss.pop("type")
+    loss = {**compiled["loss"]}
+    measure = loss.pop("type")
     last, joint = model.graph.last, model.loss.joint_activation
     ended = last is not None and last.nonlinearity is not None and last.nonlinearity.kind == joint
-    if optimizer.get("weight_decay") and not model.optimizer.decoupled_weight_decay:
-        return {}  # Keras's is no part of the gradient
     try:
-        optimizer["learning_rate"] = write_rate(optimizer["learning_rate"])
+        optimizer = write_optimizer(compiled["optimizer"])
     except ConfigError:
         return {}
-    numbers = {name: value for name, value in optimizer.items() if name in _NUMBERS and value is not None}
     defaults = {name: each.default for name, each in inspect.signature(type(model.loss)).parameters.items()}
     options = {name: value for name, value in loss.items() if value != defaults.get(name)}
     options |= {} if joint is None or ended else {"from_logits": True}
     chosen = {
-        "optimizer": keras_object("keras.optimizers", kind, numbers),
+        "optimizer": optimizer,
         "loss": keras_object("keras.losses", measure, options),
         "metrics": [_metric(each) for each in compiled.get("metrics", ["accuracy"]) if _metric(each)],
     }

@@ -31,5 +31,10 @@ class Reduction:
     NONE, SUM = "none", "sum"
 
 
-serialize, deserialize = _serialized.serializers("keras.losses", get)
+def _config(loss: Loss) -> dict[str, object]:
+    named = {} if loss.name is None else {"name": loss.name}
+    return {**loss.config(), **named, "reduction": loss.reduction}
+
+
+serialize, deserialize = _serialized.serializers("keras.losses", Loss, get, config=_config)
 __all__ = _modules.listed(globals())

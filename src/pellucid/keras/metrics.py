@@ -37,5 +37,5 @@ mae = MAE = mean_absolute_error
 mape = MAPE = mean_absolute_percentage_error
 msle = MSLE = mean_squared_logarithmic_error
 
-serialize, deserialize = _serialized.serializers("keras.metrics", get)
+serialize, deserialize = _serialized.serializers("keras.metrics", Metric, get)
 __all__ = _modules.listed(globals())

@@ -57,8 +57,8 @@ def L2(l2: float = DEFAULT_STRENGTH) -> Penalty:
     return Penalty(l2=l2)
 
 
-def L1L2(l1: float = DEFAULT_STRENGTH, l2: float = DEFAULT_STRENGTH) -> Penalty:
-    """Both at once."""
+def L1L2(l1: float = 0.0, l2: float = 0.0) -> Penalty:
+    """Both at once. Called with nothing it penalises nothing, as in Keras; the name "l1_l2" has both at 0.01."""
     return Penalty(l1=l1, l2=l2)
 
 

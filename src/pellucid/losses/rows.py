@@ -6,11 +6,13 @@ They see what the network answers, its final softmax or sigmoid included, and ha
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid._arguments import flag
+from pellucid._fixed import Taken
 from pellucid.losses.formulas import smoothing
 from pellucid.losses.loss import Common, Loss
 from pellucid.losses.targets import values
@@ -257,6 +259,7 @@ class _Overlap(Loss):
     """1 - a share of overlap, over all entries of a batch together."""
 
     of_batch = True
+    taken: ClassVar[Mapping[str, Taken]] = {**Loss.taken, "axis": lambda value: value is None}
 
     def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
         t, y = targets.astype(np.float64), logits.astype(np.float64)

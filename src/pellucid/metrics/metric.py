@@ -42,6 +42,8 @@ class Metric(Fixed):
 
     taken: ClassVar[Mapping[str, Taken]] = {
         "dtype": is_float32,
+        "label_weights": lambda value: value is None,
+        "axis": lambda value: type(value) is int and value == -1,
     }
     named: ClassVar[str] = ""
     """The name by default, where it is not the class's."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid._arguments import flag, several
+from pellucid._fixed import Taken, is_float32
 from pellucid.errors import ConfigError, shown
 from pellucid.metrics.functions import MAX_CLASSES, THRESHOLD, iou_of
 from pellucid.metrics.metric import Metric, pair, weights_for
@@ -24,6 +25,7 @@ class IoU(Metric):
     """
 
     takes_rows = False
+    taken: ClassVar[Mapping[str, Taken]] = {**Metric.taken, "dtype": lambda kind: is_float32(kind) or kind == "int32"}
 
     def __init__(
         self,

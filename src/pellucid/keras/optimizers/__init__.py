@@ -9,6 +9,8 @@ from typing import Any
 
 from pellucid import optimizers
 from pellucid._fixed import Maker
+from pellucid.convert.keras_values import Converter, named, write_optimizer
+from pellucid.errors import expect_known
 from pellucid.keras.optimizers import schedules
 from pellucid.keras.serialized import serializers
 from pellucid.optimizers import AdamW, Optimizer, get
@@ -45,7 +47,20 @@ Ftrl = _shrinking(optimizers.Ftrl)
 adam, sgd, rmsprop, adagrad, adadelta, adamax, nadam = Adam, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam
 """As they were called before Keras 2.4."""
 
-serialize, deserialize = serializers("keras.optimizers", get)
+_MADE = {made.__name__: made for made in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl)}
+
+
+def _read(spec: Any) -> Any:
+    kind, given = named(spec)
+    return _MADE[expect_known("optimizer", kind, _MADE)](**given) if given else get(kind)
+
+
+def _from_config(cls: type[Optimizer], config: dict[str, Any]) -> Any:
+    return _MADE.get(cls.__name__, cls)(**config)
+
+
+serialize, deserialize = serializers("keras.optimizers", Optimizer, get, Converter(_read, write_optimizer))
+setattr(Optimizer, "from_config", classmethod(_from_config))  # noqa: B010 (a name that this package alone gives)
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "Optimizer", "RMSprop",
     "adadelta", "adagrad", "adam", "adamax", "deserialize", "get", "nadam", "rmsprop", "schedules", "serialize", "sgd",

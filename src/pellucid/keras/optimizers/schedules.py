@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pellucid.convert.keras_values import Converter, read_rate, write_rate
+from pellucid.keras.serialized import serializers
 from pellucid.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -11,8 +13,13 @@ from pellucid.schedules import (
     PolynomialDecay,
 )
 from pellucid.schedules import Schedule as LearningRateSchedule
+from pellucid.schedules import get as _get
+
+serialize, deserialize = serializers(
+    "keras.optimizers.schedules", LearningRateSchedule, _get, Converter(read_rate, write_rate)
+)
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
-    "PiecewiseConstantDecay", "PolynomialDecay",
+    "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
 ]  # fmt: skip
