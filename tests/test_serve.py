@@ -42,6 +42,7 @@ from pellucid.serve import app as serving
 from pellucid.serve.answering import Answerer
 from pellucid.serve.batching import MAX_WAITING, Batches, Busy
 from pellucid.serve.reading import MAX_BODY, MAX_PICTURES
+from pellucid.serve.wording import KOREAN
 
 RNG = np.random.default_rng(3)
 NAMES = ("cat", "dog", "새")
@@ -122,6 +123,10 @@ def test_one_bad_picture_does_not_keep_the_others_from_their_answers(client: Tes
     good, unknown, damaged = answer.json()["answers"]
     assert answer.status_code == 200 and len(good["predictions"]) == 3
     assert "no picture of a known type" in unknown["problem"] and "cannot be decoded" in damaged["problem"]
+    answer = client.post("/predict", json={"pictures": ["?", base64.b64encode(picture()).decode()]})
+    unreadable, good = answer.json()["answers"]
+    assert answer.status_code == 200 and unreadable["picture"] == "0" and len(good["predictions"]) == 3
+    assert unreadable["problem"] == "this is no base64 of a picture file"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_one_bad_picture_does_not_keep_the_others_from_their_answers(client: Tes
         ({"json": [1]}, 400, 'send {"pictures"'),
         ({"json": {"pictures": [1]}}, 400, 'send {"pictures"'),
         ({"json": {"pictures": []}}, 400, "there is no picture"),
-        ({"json": {"picture": "?"}}, 400, "picture 0 is no base64"),
+        ({"json": {"picture": "?"}}, 422, "no base64 of a picture file"),
         ({"json": {"pictures": ["eA=="] * (MAX_PICTURES + 1)}}, 413, f"may bring {MAX_PICTURES} pictures"),
         ({"data": {"a": "text"}, "files": {}}, 422, "no picture of a known type"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "the form cannot be read"),
@@ -208,6 +213,9 @@ def test_counts_are_told_in_prometheus_words() -> None:
 def test_every_status_is_described(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.1") and set(described["paths"]) == {"/predict", "/health", "/metrics"}
+    korean = json.dumps(client.get("/openapi.json?lang=ko").json()["paths"], ensure_ascii=False)
+    english = json.dumps(described["paths"])
+    assert not any(text in korean for text in KOREAN if "{" not in text) and any(text in english for text in KOREAN)
     source = "".join(Path(str(module.__file__)).read_text() for module in (serving, pellucid.serve.reading))
     raised = set(re.findall(r"Refused\((\d{3})", source)) | {"200", "422"}
     assert set(described["paths"]["/predict"]["post"]["responses"]) == raised
@@ -338,6 +346,7 @@ def test_pictures_are_dropped_on_the_page(served: tuple[str, Any], tmp_path: Pat
             page.click("#docs")
             page.wait_for_selector("section")
             assert "/predict" in page.inner_text("main") and "Bearer" in page.inner_text("#curl")
+            assert ("Too many pictures" in page.inner_text("main")) == (lang == "en")
         browser.close()
 
 

@@ -26,14 +26,18 @@ class Judged(Rounds):
         self.answers[rows] = probabilities(self.model, self.test.images[rows[0] : rows[-1] + 1])
 
     def confusion(self) -> dict[str, Any]:
-        """Rows what the pictures are, columns what they were taken for: {matrix, count, accuracy}; of those judged."""
+        """Rows what the pictures are, columns what they were taken for: {matrix, count, accuracy, steps}.
+
+        Of those judged, with the weights of these steps, from the first to the last.
+        """
         rows = np.flatnonzero(self.done)
         classes = self.answers.shape[1]
         if not rows.size:
-            return {"matrix": np.zeros((classes, classes), int), "count": 0, "accuracy": None}
+            return {"matrix": np.zeros((classes, classes), int), "count": 0, "accuracy": None, "steps": (0, 0)}
         truth, answers = self.test.labels[rows], self.answers[rows]
         matrix = metrics.confusion_matrix(truth, answers, classes)
-        return {"matrix": matrix, "count": int(rows.size), "accuracy": metrics.accuracy(truth, answers)}
+        accuracy = metrics.accuracy(truth, answers)
+        return {"matrix": matrix, "count": int(rows.size), "accuracy": accuracy, "steps": self.steps()}
 
     def wrong_first(self, count: int, top: int = 3) -> list[dict[str, Any]]:
         """Of so many pictures {picture, label, top: [[class, probability], ...]}: the surest mistakes first, then the

@@ -45,6 +45,11 @@ class Rounds:
         """Whether all pictures had their turn at this moment."""
         return not len(self.done) or bool((self._moments == moment).all())
 
+    def steps(self) -> tuple[int, int]:
+        """The first and the last step at which the pictures had their newest turn, of those that had one."""
+        found = self._moments[self.done, 1]
+        return (int(found.min()), int(found.max())) if found.size else (0, 0)
+
     def turn(self, moment: Moment, turn_s: float = IDLE_TURN_S) -> bool:
         """The next pictures, about as many as take so long, with the weights of now; False where all had their turn at
         this moment."""

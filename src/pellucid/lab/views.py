@@ -233,8 +233,9 @@ def predictions(look: Look, request: Request) -> Seen:
     rows = look.judged.wrong_first(SHOWN_ANSWERS)
     pictures = [small(look.test.images[row["picture"] : row["picture"] + 1][0], SMALL_PIXELS) for row in rows]
     counted = look.judged.confusion()
+    del counted["matrix"]
     return Seen(
-        {"rows": rows, "count": counted["count"], "accuracy": counted["accuracy"]},
+        {"rows": rows, **counted},
         (Part(np.stack(pictures)),) if pictures else (),
     )
 

@@ -110,6 +110,8 @@ class Server:
         told = {"picture": name} if name else {}
         loop = asyncio.get_running_loop()
         try:
+            if isinstance(content, DataError):
+                raise content
             pixels = await loop.run_in_executor(self._readers, self._answerer.read, content)
         except DataError as error:
             return {**told, "problem": str(error)}
@@ -131,8 +133,10 @@ class Server:
         return Response(self._meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, request: Request) -> Response:
-        """GET /openapi.json."""
-        return JSONResponse(description(self._answerer, token=self._token is not None), headers=HEADERS)
+        """GET /openapi.json; in Korean by ?lang=ko."""
+        lang = "ko" if request.query_params.get("lang") == "ko" else "en"
+        told = description(self._answerer, token=self._token is not None, lang=lang)
+        return JSONResponse(told, headers=HEADERS)
 
     def _expect_welcome(self, request: Request) -> None:
         """Errors: Refused for a request without the token, or, where there is none, from another site's page."""

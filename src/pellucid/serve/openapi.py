@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pellucid.serve.answering import Answerer
 from pellucid.serve.reading import MAX_PICTURES
-
-FILE = {"type": "string", "format": "binary", "description": "A picture file, as it is."}
-BASE64 = {"type": "string", "description": "A picture file in base64; data:image/...;base64,... too."}
+from pellucid.serve.wording import said
 
 
-def description(answerer: Answerer, *, token: bool) -> dict[str, Any]:
-    """The document. token: whether a request must carry one."""
-    model = answerer.model
+def description(answerer: Answerer, *, token: bool, lang: str = "en") -> dict[str, Any]:
+    """The document. token: whether a request must carry one. lang: of its sentences."""
+    model, say = answerer.model, partial(said, lang=lang)
+    file = {"type": "string", "format": "binary", "description": say("A picture file, as it is.")}
+    base64 = {"type": "string", "description": say("A picture file in base64; data:image/...;base64,... too.")}
     bodies = {
-        "image/*": FILE,
-        "application/octet-stream": FILE,
+        "image/*": file,
+        "application/octet-stream": file,
         "multipart/form-data": {
             "type": "object",
-            "additionalProperties": FILE,
-            "description": "A form with picture files, under any names.",
+            "additionalProperties": file,
+            "description": say("A form with picture files, under any names."),
         },
         "application/json": {
             "type": "object",
-            "description": 'Picture files in base64: {"pictures": ["...", ...]}, or {"picture": "..."}.',
+            "description": say('Picture files in base64: {"pictures": ["...", ...]}, or {"picture": "..."}.'),
             "properties": {
-                "picture": BASE64,
-                "pictures": {"type": "array", "items": BASE64, "maxItems": MAX_PICTURES},
+                "picture": base64,
+                "pictures": {"type": "array", "items": base64, "maxItems": MAX_PICTURES},
             },
         },
     }
@@ -45,18 +46,18 @@ def description(answerer: Answerer, *, token: bool) -> dict[str, Any]:
         "info": {
             "title": f"pellucid serve: {model.name}",
             "version": "1",
-            "description": f"A network that tells {answerer.num_classes} classes apart.",
+            "description": say("A network that tells {count} classes apart.", count=answerer.num_classes),
         },
         **({"security": [{"token": []}]} if token else {}),
         "paths": {
             "/predict": {
                 "post": {
-                    "summary": f"The most probable classes of up to {MAX_PICTURES} pictures",
+                    "summary": say("The most probable classes of up to {count} pictures", count=MAX_PICTURES),
                     "parameters": [
                         {
                             "name": "top",
                             "in": "query",
-                            "description": "Classes in each answer.",
+                            "description": say("Classes in each answer."),
                             "schema": {"type": "integer", "minimum": 1, "default": answerer.top},
                         }
                     ],
@@ -65,21 +66,21 @@ def description(answerer: Answerer, *, token: bool) -> dict[str, Any]:
                         "content": {kind: {"schema": schema} for kind, schema in bodies.items()},
                     },
                     "responses": {
-                        "200": _response("An answer for each picture, in order.", "Answers"),
-                        **{str(status): _response(text, "Problem") for status, text in problems.items()},
+                        "200": _response(say("An answer for each picture, in order."), "Answers"),
+                        **{str(status): _response(say(text), "Problem") for status, text in problems.items()},
                     },
                 }
             },
             "/health": {
                 "get": {
-                    "summary": "Whether it answers, and what it is",
-                    "responses": {"200": {"description": "It does."}},
+                    "summary": say("Whether it answers, and what it is"),
+                    "responses": {"200": {"description": say("It does.")}},
                 }
             },
             "/metrics": {
                 "get": {
-                    "summary": "Counts and times, for Prometheus",
-                    "responses": {"200": {"description": "Text.", "content": {"text/plain": {}}}},
+                    "summary": say("Counts and times, for Prometheus"),
+                    "responses": {"200": {"description": say("Text."), "content": {"text/plain": {}}}},
                 }
             },
         },
@@ -96,9 +97,9 @@ def description(answerer: Answerer, *, token: bool) -> dict[str, Any]:
                 },
                 "Answer": {
                     "type": "object",
-                    "description": "Of one picture: predictions, or the problem with it.",
+                    "description": say("Of one picture: predictions, or the problem with it."),
                     "properties": {
-                        "picture": {"type": "string", "description": "What the sender called it."},
+                        "picture": {"type": "string", "description": say("What the sender called it.")},
                         "predictions": {
                             "type": "array",
                             "items": {

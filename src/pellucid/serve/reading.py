@@ -13,14 +13,15 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from pellucid.datasets.pictures import MAX_SENT_BYTES
+from pellucid.errors import DataError
 
 MAX_PICTURES = 64
 MAX_BODY = 64 * 2**20
 SENDING_S = 30.0
 """Seconds that a body may take to arrive."""
 
-Named = tuple[str, bytes]
-"""What the sender calls a picture, and its file's content."""
+Named = tuple[str, bytes | DataError]
+"""What the sender calls a picture, and its file's content, or why that cannot be had."""
 
 
 class Refused(Exception):
@@ -49,7 +50,9 @@ async def pictures_of(request: Request) -> list[Named]:
         raise Refused(400, "there is no picture in this request; send one as its body, in a form or as base64 in JSON")
     if len(found) > MAX_PICTURES:
         raise Refused(413, f"a request may bring {MAX_PICTURES} pictures, this one has {len(found)}; send several")
-    large = next((name for name, content in found if len(content) > MAX_SENT_BYTES), None)
+    large = next(
+        (name for name, content in found if isinstance(content, bytes) and len(content) > MAX_SENT_BYTES), None
+    )
     if large is not None:
         raise Refused(413, f"{large[:80]}: {_too_large(MAX_SENT_BYTES)}")
     return found
@@ -100,16 +103,16 @@ async def _from_json(request: Request, body: bytes) -> list[Named]:
     given = asked.get("pictures", [asked["picture"]] if "picture" in asked else None)
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise Refused(400, 'send {"pictures": ["base64 of a picture file", ...]}, or {"picture": "..."}')
-    return [(str(number), _decoded(number, text)) for number, text in enumerate(given)]
+    return [(str(number), _decoded(text)) for number, text in enumerate(given)]
 
 
-def _decoded(number: int, text: str) -> bytes:
+def _decoded(text: str) -> bytes | DataError:
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(400, f"picture {number} is no base64") from None
+        return DataError("this is no base64 of a picture file")
 
 
 READERS = {"multipart/form-data": _from_form, "application/json": _from_json}

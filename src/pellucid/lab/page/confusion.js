@@ -2,7 +2,7 @@
 
 import { fill, find, make, setText } from "./dom.js";
 import { colour, inkOn, prepared, shade, soon } from "./draw.js";
-import { percent, whole, word } from "./words.js";
+import { judged, percent, word } from "./words.js";
 
 export const area = "train";
 
@@ -24,7 +24,7 @@ export function mount({ store }) {
     const written = classes.length <= WRITTEN;
     table.hidden = !written;
     canvas.hidden = written;
-    setText(find("confusion-tools"), head.count ? word("judged", { count: whole(head.count), accuracy: percent(head.accuracy) }) : "");
+    setText(find("confusion-tools"), head.count ? judged(head) : "");
     setText(note, word("rows.are"));
     const rows = head.matrix.map((row) => Math.max(row.reduce((sum, value) => sum + value, 0), 1));
     if (written) paintTable(classes, rows);

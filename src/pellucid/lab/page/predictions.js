@@ -2,7 +2,7 @@
 
 import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { drawMaps, prepared, soon } from "./draw.js";
-import { percent, whole, word } from "./words.js";
+import { judged, percent, word } from "./words.js";
 
 export const area = "train";
 
@@ -20,7 +20,7 @@ export function mount({ store }) {
   function paint() {
     const tools = find("predictions-tools");
     if (!head) return setText(tools, word("none.judged"));
-    setText(tools, `${word("judged", { count: whole(head.count), accuracy: percent(head.accuracy) })} · ${word("wrong.first")}`);
+    setText(tools, `${judged(head)} · ${word("wrong.first")}`);
     const { classes } = store.state.hello.network;
     const entries = fill(list, head.rows.length, makeEntry);
     head.rows.forEach(({ picture, label, top }, i) => {

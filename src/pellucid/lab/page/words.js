@@ -109,7 +109,8 @@ const WORDS = {
   "layers.number": ["the layer's own number: {value}", "계층이 계산한 숫자: {value}"],
   "curve.train": ["training", "학습"],
   "curve.test": ["test", "테스트"],
-  "judged": ["{count} judged in turns, {accuracy} right", "{count}장을 차례로 평가, {accuracy} 정답"],
+  "judged.at": ["{count} judged at step {last}, {accuracy} right", "{last}스텝에서 {count}장 평가, {accuracy} 정답"],
+  "judged.within": ["{count} judged in turns, steps {first} to {last}: {accuracy} right", "{first}~{last}스텝에 걸쳐 {count}장 평가, {accuracy} 정답"],
   "none.judged": ["Judged as soon as it is watched …", "곧 평가합니다 …"],
   "wrong.first": ["wrong ones first", "틀린 것부터"],
   right: ["right", "정답"],
@@ -314,6 +315,12 @@ export const told = (message, name) => (index === 1 && message[`${name}_ko`]) ||
 /** What the server says in both languages. */
 export function either(texts) {
   return texts?.[LANGUAGES[index]] ?? "";
+}
+
+/** What is said of test pictures that were judged while weights changed: how many, at which steps, how many right. */
+export function judged({ count, accuracy, steps: [first, last] }) {
+  const places = { count: whole(count), accuracy: percent(accuracy), first: whole(first), last: whole(last) };
+  return word(first < last ? "judged.within" : "judged.at", places);
 }
 
 export const whole = (value) => new Intl.NumberFormat(LANGUAGES[index]).format(value);

@@ -1,5 +1,6 @@
 // How a program asks, and the server's own description of its addresses.
 import { element } from "./cards.js";
+import { korean } from "./language.js";
 import { say, token } from "./words.js";
 
 const root = new URL(".", location.href).href;
@@ -30,7 +31,7 @@ async function begin() {
   document.getElementById("curl").textContent = `curl${carried} --data-binary @cat.jpg ${root}predict\ncurl${carried} -F a=@cat.jpg -F b=@dog.jpg '${root}predict?top=3'`;
   const header = token ? `, headers={"Authorization": "Bearer ${token}"}` : "";
   document.getElementById("python").textContent = `import requests\n\nanswer = requests.post("${root}predict", data=open("cat.jpg", "rb")${header}).json()\nprint(answer["answers"][0]["predictions"])`;
-  const told = await (await fetch("openapi.json")).json();
+  const told = await (await fetch(korean ? "openapi.json?lang=ko" : "openapi.json")).json();
   document.title = told.info.title;
   document.getElementById("title").textContent = told.info.title;
   const place = document.getElementById("operations");

@@ -98,7 +98,7 @@ def learning_rate_high(chart: Chart) -> Finding | None:
     exploded = course.diverged or course.latest > EXPLODED * base
     if not course.steps or not base or not exploded:
         return None
-    values = {"steps": f"{course.steps:,}", "rate": f"{_rate(chart):.4g}", "less": f"{_rate(chart) / 10:.2g}"}
+    values = {"steps": f"{course.steps:,}", "rate": f"{_rate(chart):.4g}", "less": f"{_lower(chart):.2g}"}
     if course.diverged:
         return Finding("learning-rate-high.diverged", values)
     first = base if math.isnan(course.first) else course.first
@@ -240,6 +240,12 @@ def waiting(chart: Chart) -> Finding | None:
 def _rate(chart: Chart) -> float:
     """The learning rate of the latest step."""
     return chart.model.optimizer.learning_rate_at(max(chart.model.optimizer_state.step - 1, 0))
+
+
+def _lower(chart: Chart) -> float:
+    """A rate to try instead: a tenth, and no more than the optimizer's own; measured on the data by --find-lr."""
+    usual: Any = type(chart.model.optimizer)
+    return min(_rate(chart) / 10, usual().learning_rate_at(0))
 
 
 def _distance(now: Array, start: Array) -> float:

@@ -145,8 +145,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "learning-rate-high": (
         "after {steps} steps the loss is {loss}, where it began at {first}: learning rate {rate} is too "
-        "large; try {less}",
-        "처음 손실은 {first}, {steps}스텝 뒤에는 {loss}입니다: 학습률({rate})이 너무 큽니다. {less} 정도로 해 보십시오",
+        "large; try {less}, or have one measured (--find-lr)",
+        "처음 손실은 {first}, {steps}스텝 뒤에는 {loss}입니다: 학습률({rate})이 너무 큽니다. {less} 정도로 하거나 "
+        "알맞은 값을 찾아보십시오(--find-lr)",
     ),
     "learning-rate-high.diverged": (
         "the loss left all bounds soon after step {steps}: learning rate {rate} is too large; try {less}, or clip "
