@@ -278,9 +278,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subp
     address = process.stdout.readline().strip()
     if not address:
         raise AssertionError(process.stderr.read())
-    yield address, process
-    process.kill()
-    process.wait()
+    with process:  # which closes its pipes
+        yield address, process
+        process.kill()
 
 
 def ask(address: str, content: bytes | None = None) -> tuple[int, Any]:

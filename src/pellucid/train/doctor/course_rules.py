@@ -245,7 +245,7 @@ def _rate(chart: Chart) -> float:
 def _lower(chart: Chart) -> float:
     """A rate to try instead: a tenth, and no more than the optimizer's own; measured on the data by --find-lr."""
     usual: Any = type(chart.model.optimizer)
-    return min(_rate(chart) / 10, usual().learning_rate_at(0))
+    return min(_rate(chart) / 10, float(usual().learning_rate_at(0)))
 
 
 def _distance(now: Array, start: Array) -> float:
