@@ -10,7 +10,7 @@ from pellucid.serve.reading import MAX_PICTURES
 from pellucid.serve.wording import said
 
 
-def description(answerer: Answerer, *, token: bool, lang: str = "en") -> dict[str, Any]:
+def description(answerer: Answerer, *, token: bool, lang: str) -> dict[str, Any]:
     """The document. token: whether a request must carry one. lang: of its sentences."""
     model, say = answerer.model, partial(said, lang=lang)
     file = {"type": "string", "format": "binary", "description": say("A picture file, as it is.")}
