@@ -99,23 +99,22 @@ def rows_in_order(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def about(files: Sequence[dict[str, Any]]) -> str:
-    """The machine, the versions, and when what was run."""
-    first = files[0]["about"]
-    cpu = first["processor"]
-    caches = ", ".join(f"{level} {size}" for level, size in cpu["caches"].items())
-    versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    lines = [
-        f"- Processor: {cpu['name']} ({cpu['family'] or 'family unknown'}), {cpu['cores']} cores; {caches}; "
-        + ", ".join(cpu["instruction_sets"]),
-        f"- Memory {first['memory_gb']:.0f} GB; {first['system']}; Python {first['python']}",
-        f"- {versions}",
-        *dict.fromkeys(
-            f"- `{run['command']}` on {run['date']}, commit {run['commit']}"
-            for each in files
-            for run in (row.get("measured", each["about"]) for row in each.get("rows", {"": each}).values())
-        ),
-    ]
-    return "\n".join(lines) + "\n"
+    """Each machine, the versions there, and when what was run on it."""
+    machines: dict[str, list[str]] = {}
+    for each in files:
+        told, cpu = each["about"], each["about"]["processor"]
+        caches = ", ".join(f"{level} {size}" for level, size in cpu["caches"].items())
+        machine_told = (
+            f"- Processor: {cpu['name']} ({cpu['family'] or 'family unknown'}), {cpu['cores']} cores; {caches}; "
+            + ", ".join(cpu["instruction_sets"])
+            + f"\n- Memory {told['memory_gb']:.0f} GB; {told['system']}; Python {told['python']}"
+        )
+        versions = "- " + ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+        runs = [row.get("measured", told) for row in each.get("rows", {"": each}).values()]
+        machines.setdefault(machine_told, [versions]).extend(
+            f"- `{run['command']}` on {run['date']}, commit {run['commit']}" for run in runs
+        )
+    return "\n".join("\n".join([machine_told, *dict.fromkeys(lines)]) + "\n" for machine_told, lines in machines.items())
 
 
 def comparison(found: dict[str, Any]) -> str:
