@@ -114,7 +114,9 @@ def about(files: Sequence[dict[str, Any]]) -> str:
         machines.setdefault(machine_told, [versions]).extend(
             f"- `{run['command']}` on {run['date']}, commit {run['commit']}" for run in runs
         )
-    return "\n".join("\n".join([machine_told, *dict.fromkeys(lines)]) + "\n" for machine_told, lines in machines.items())
+    return "\n".join(
+        "\n".join([machine_told, *dict.fromkeys(lines)]) + "\n" for machine_told, lines in machines.items()
+    )
 
 
 def comparison(found: dict[str, Any]) -> str:

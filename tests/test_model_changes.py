@@ -15,6 +15,7 @@ from pellucid import layers as L
 from pellucid import optimizers
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.model import Sequential
+from pellucid.plan import predictor
 from pellucid.train import EarlyStopping
 
 RNG = np.random.default_rng(3)
@@ -142,14 +143,22 @@ def test_threads_may_predict_at_once() -> None:
     assert not wrong
 
 
-def test_predict_in_any_batches_and_without_keeping_much() -> None:
+def test_predict_in_any_batches_and_without_keeping_much(monkeypatch: pytest.MonkeyPatch) -> None:
     model, (x, _) = small(), pictures(23)
     whole = model.predict(x)
     for size in (1, 5, 23, 100):
         np.testing.assert_allclose(model.predict(x, batch_size=size), whole, rtol=1e-5, atol=1e-6)
-    big = Sequential([L.Input((512, 512, 1)), L.Conv2D(96, 1), L.GlobalAvgPool2D()])
-    big.predict(np.zeros((1, 512, 512, 1), np.float32))
+    big = Sequential([L.Input((128, 128, 1)), L.Conv2D(64, 1), L.GlobalAvgPool2D()])
+    assert big._predictor.pictures_together(lambda: big.graph) == 32
+    one = np.zeros((1, 128, 128, 1), np.float32)
+    big.predict(one)
+    assert big._predictor._idle
+    monkeypatch.setattr(predictor, "KEPT_BYTES", 2**20)
+    big._predictor.forget()
+    big.predict(one)
     assert not big._predictor._idle
+    big.add(L.Dense(2))
+    assert big._predictor.pictures_together(lambda: big.graph) == 1
 
 
 def test_predictions_follow_the_weights_whoever_changed_them() -> None:

@@ -35,9 +35,6 @@ from pellucid.train import ACCURACY_NAMES, Examples, OptimizerState
 from pellucid.train.joined import agree_on_call, answers_of_all
 from pellucid.train.measuring import plain as plain_metric
 
-PREDICT_BYTES = 256 * 2**20
-"""What predict may use for activations when it picks a batch size itself."""
-
 
 class Network(Stack):
     """Layers in a graph, their parameters in one vector, optimizer and loss, and plans that answer for pictures."""
@@ -186,7 +183,7 @@ class Network(Stack):
         count = len(images)
         capacity = 256 if batch_size is None else whole(batch_size, "predict: batch_size")
         if batch_size is None and count > 1:
-            capacity = max(min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1)), 1)
+            capacity = min(capacity, self._predictor.pictures_together(lambda: self.graph))
         if count <= capacity:
             return self._answer(images, np.asarray, max(count, 1))
         processes = agree_on_call("predict", self.parameters, Examples(images, np.zeros(count)).fingerprint, capacity)

@@ -15,9 +15,11 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.memory import expect_memory
 from pellucid.plan.lowering import convolves_directly
 from pellucid.plan.plans import InferencePlan, nonlinearities
+from pellucid.plan.sub_batches import area_bytes, whole
 
-KEPT_BYTES = 64 * 2**20
-"""Buffers up to this size are kept between calls."""
+KEPT_BYTES = 256 * 2**20
+"""Buffers up to this size are kept between calls; of about this size are those of as many pictures as go together where
+nobody says how many."""
 
 
 class Predictor:
@@ -25,6 +27,7 @@ class Predictor:
 
     def __init__(self) -> None:
         self._idle: list[tuple[InferencePlan, object]] = []
+        self._together: tuple[object, int] = (None, 0)
 
     def run(
         self,
@@ -60,6 +63,18 @@ class Predictor:
         if plan.memory_bytes <= KEPT_BYTES:
             self._idle[:] = [(plan, now)]
         return answers[0] if len(answers) == 1 else answers
+
+    def pictures_together(self, graph: Callable[[], Graph]) -> int:
+        """Of how many pictures a layer's input and output fit, where both are the largest there are.
+
+        graph: asked where a layer or model may have changed since the call before.
+        """
+        seen, pictures = self._together
+        if seen is not Fixed.last_change:
+            seen, network = Fixed.last_change, graph()
+            pictures = max(KEPT_BYTES // (2 * max(area_bytes(network, [whole(network, 1)]), 1)), 1)
+            self._together = seen, pictures
+        return pictures
 
     def forget(self) -> None:
         """Let go of the kept plan."""
