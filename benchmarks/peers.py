@@ -197,6 +197,11 @@ def least_memory(result: dict[str, Any]) -> float | None:
     return min(peers) if peers and result["memory_mb"].get("pellucid") is not None else None
 
 
+def chosen_rows(only: str, work: str) -> list[Row]:
+    """Those of the networks named, with commas between, and of this work; "" for all."""
+    return [row for row in ROWS if (not only or row.network in only.split(",")) and work in ("", row.work)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="rounds to keep (default 7)")
@@ -209,11 +214,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=RESULTS, help="where rows are kept")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     options = parser.parse_args()
-    chosen = [
-        row
-        for row in ROWS
-        if (not options.only or row.network in options.only.split(",")) and options.work in ("", row.work)
-    ]
     peers = find_peers(
         compile_too=not options.no_compile, keras_python=options.keras_python, record=not options.no_record
     )
@@ -221,7 +221,7 @@ def main() -> None:
     print(
         f"{'network':15}{'work':6}{'batch':>5}{'ours ms':>10}{'peer ms':>10} ratio floor  {'fastest peer':20} memory MB"
     )
-    for row in chosen:
+    for row in chosen_rows(options.only, options.work):
         result = None if options.fresh else stored.get(row.key)
         if result is None or result["rounds_kept"] < options.rounds:
             result = compare(row, peers, options.rounds, stored.largest("probe_best"))

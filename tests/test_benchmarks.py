@@ -17,6 +17,7 @@ if not FOLDER.is_dir():
     pytest.skip("only in a clone of the repository", allow_module_level=True)
 sys.path.insert(0, str(FOLDER))
 
+import gate  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
 import peers  # noqa: E402
@@ -115,6 +116,16 @@ def test_few_rounds_give_no_ratio(rounds: int) -> None:
 def test_no_peer_gives_no_ratio() -> None:
     found = judged(3, [Fake("pellucid", [1.0])])
     assert found["ratio"] is None and found["fastest_peer"] is None
+
+
+def test_the_gate_says_what_fell_grew_or_is_below_its_floor() -> None:
+    before = {"ratio": 2.0, "memory_mb": {"pellucid": 100.0}, "measured": {"commit": "abc"}}
+    now = {"ratio": 1.91, "floor": 1.5, "rounds": 9, "rounds_kept": 7, "memory_mb": {"pellucid": 104.0}}
+    assert not list(gate.verdicts(now, before)) and not list(gate.verdicts(now, None))
+    assert list(gate.verdicts({**now, "ratio": 1.8}, before)) == ["fell: 1.80, was 2.00 at abc (-10%)"]
+    assert list(gate.verdicts({**now, "floor": 1.95}, before)) == ["below its floor: 1.91 of 1.95"]
+    assert list(gate.verdicts({**now, "memory_mb": {"pellucid": 120.0}}, before)) == ["grew: 120 MB, was 100"]
+    assert list(gate.verdicts({**now, "ratio": None}, before)) == ["no ratio: 7 of 9 rounds were quiet"]
 
 
 def test_quartiles_are_those_of_numpy() -> None:
