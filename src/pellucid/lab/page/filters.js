@@ -116,7 +116,7 @@ function mountFilter({ store, connection }, index, bench, change) {
   const title = make("h3");
   const fields = [field("bench.preset", preset), field("bench.rows", rows), field("bench.columns", columns), field("strides", strides), field("padding", padding), field("dilation", dilation), field("relu", relu)];
   const shown = planeOf(store, `filter${index + 1}`, () => title.textContent);
-  const body = make("div", {}, table.element, make("div", { className: "fields" }, ...fields.map(({ element }) => element)), shown.plane.element);
+  const body = make("div", {}, table.element, shown.plane.element, make("div", { className: "fields" }, ...fields.map(({ element }) => element)));
   const element = make("section", { className: "station" }, make("header", {}, title, add, remove), body);
   let names = null;
   connection.ask({ view: "filter_kernel" }).then((found) => {
@@ -171,7 +171,7 @@ function mountPooling(store, bench, change) {
   const shown = ["max", "average"].map((name) => planeOf(store, name, () => word(`bench.${name}`)));
   const captions = shown.map(() => make("figcaption"));
   const figures = shown.map(({ plane }, i) => make("figure", {}, captions[i], plane.element));
-  const body = make("div", {}, make("div", { className: "fields" }, ...fields.map(({ element }) => element)), make("div", { className: "pair" }, ...figures));
+  const body = make("div", {}, make("div", { className: "pair" }, ...figures), make("div", { className: "fields" }, ...fields.map(({ element }) => element)));
   const element = make("section", { className: "station" }, make("header", {}, title, toggle), body);
   return {
     element,

@@ -113,7 +113,7 @@ function makeGuide(lab, go, close) {
   const summary = make("summary");
   const task = makeTask(lab);
   const exercise = make("details", { className: "lesson-task" }, summary, task.element);
-  const said = make("div", { "aria-live": "polite" }, title, text, make("p", { className: "try" }, tryWord, " ", tryText));
+  const said = make("div", { className: "lesson-said", "aria-live": "polite" }, title, text, make("p", { className: "try" }, tryWord, " ", tryText));
   place.replaceChildren(make("header", {}, lessonTitle, count, back, on, end), said, exercise);
   let now = null;
   let shown = "";
