@@ -121,7 +121,7 @@ def test_an_exercise_is_chosen_from_the_list_and_kept_in_the_address(pages: Page
 def test_lessons_speak_of_what_there_is() -> None:
     page = {name: content.decode() for name, (content, _) in page_files("pellucid.lab").items()}
     keys = set(re.findall(r"^  (\w+): ", page["store.js"].split("IN_ADDRESS = {")[1].split("};")[0], re.MULTILINE))
-    ids = set(re.findall(r'id="([\w-]+)"', page["index.html"]))
+    ids = set(re.findall(r'\bid(?:=|: )"([\w-]+)"', page["index.html"] + page["filters.js"]))
     layers = {type(layer).__name__ for layer in prepare().model.layers}
     assert len(LESSONS) == 7 and len({lesson["name"] for lesson in LESSONS}) == 7
     for lesson in LESSONS:

@@ -30,7 +30,8 @@ figcaption { font-size: 0.9rem; color: #444; max-width: 46rem; margin-top: 0.3re
 th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid #eee; vertical-align: top; }
 th { font-weight: 600; } .right { text-align: right; font-variant-numeric: tabular-nums; }
 td.whole { white-space: nowrap; }
-pre { background: #f5f5f5; padding: 0.7rem 0.9rem; overflow-x: auto; font-size: 0.88rem; }
+table:not(:has(thead)) td { overflow-wrap: anywhere; }
+pre { background: #f5f5f5; padding: 0.7rem 0.9rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.88rem; }
 @media print { nav { display: none; } figure, table { break-inside: avoid; } body { max-width: none; } }
 """
 

@@ -113,7 +113,7 @@ def lead_line(page: Page, words: Words, run: Run, sentence: str, **values: str) 
             epochs=len(run.log.epochs),
             time=_duration(words, seconds),
             machine=words.say(
-                "threads", threads=backend.get("threads", "?"), isa=backend.get("instruction_set") or "NumPy"
+                "machine", threads=backend.get("threads", "?"), isa=backend.get("instruction_set") or "NumPy"
             ),
         )
     )
@@ -313,14 +313,14 @@ def again(page: Page, words: Words, run: Run, table: Array) -> None:
     page.heading(words.say("again"))
     page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))
     page.paragraph(words.say("same numbers"))
-    rows = [(name, value) for name, value in (*versions.items(), *backend.items())]
+    rows = [*versions.items(), *((words.say(name), value) for name, value in backend.items())]
     page.table(("", ""), [*rows, (words.say("model file"), _digest(run.model_file))])
 
 
 def _duration(words: Words, seconds: float) -> str:
     """Seconds in words: 12.3 s, 4 min 05 s, 2 h 03 min."""
     if seconds < 60:
-        return words.say("seconds", seconds=seconds)
+        return words.say("seconds", seconds=f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.1g}")
     whole = int(seconds)
     if whole < 3600:
         return words.say("minutes", minutes=whole // 60, seconds=whole % 60)

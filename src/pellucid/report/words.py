@@ -30,8 +30,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "확률이 절반을 넘으면 그 레이블을 붙인 것으로 셉니다. 정밀도는 그 레이블이 붙은 이미지 중 실제로 그런 것의 "
         "비율이고, 재현율은 실제로 그런 이미지 중 그 레이블이 붙은 것의 비율입니다. F1은 둘의 조화 평균입니다.",
     ),
-    "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
-    "seconds": ("{seconds:.1f} s", "{seconds:.1f}초"),
+    "machine": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
+    "seconds": ("{seconds} s", "{seconds}초"),
     "minutes": ("{minutes} min {seconds:02} s", "{minutes}분 {seconds:02}초"),
     "hours": ("{hours} h {minutes:02} min", "{hours}시간 {minutes:02}분"),
     "data": ("Data", "데이터"),
@@ -144,6 +144,9 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "left out": ("Not drawn: {why}.", "그리지 못했습니다: {why}."),
     "started from": ("Started from {weights}.", "{weights}에서 시작했습니다."),
+    "name": ("kernels", "커널"),
+    "instruction_set": ("instruction set", "명령어 집합"),
+    "threads": ("threads", "스레드 수"),
     "model file": ("model file, SHA-256", "모델 파일, SHA-256"),
 }
 

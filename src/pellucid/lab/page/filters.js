@@ -172,7 +172,7 @@ function mountPooling(store, bench, change) {
   const captions = shown.map(() => make("figcaption"));
   const figures = shown.map(({ plane }, i) => make("figure", {}, captions[i], plane.element));
   const body = make("div", {}, make("div", { className: "pair" }, ...figures), make("div", { className: "fields" }, ...fields.map(({ element }) => element)));
-  const element = make("section", { className: "station" }, make("header", {}, title, toggle), body);
+  const element = make("section", { className: "station", id: "bench-pooling" }, make("header", {}, title, toggle), body);
   return {
     element,
     planes: shown,
