@@ -282,7 +282,8 @@ template <typename F>
 void run_group(const Work& w, const Plan& p) {
     if (p.total == 0) return;
     const double products = double(F::points * w.windows.C) * double(w.O);
-    const int64_t parts = ceil_div(p.total, p.tiles);
+    int64_t parts = ceil_div(p.total, p.tiles);
+    if (p.in_blocks && parts > 1) parts = round_up(parts, 2);  // of five one of two threads would do three
     if constexpr (kFewTiles > 0) if (p.few) {
         parallel_for(p.total, double(p.total * F::points * w.windows.C * 4),
                      [&](int64_t tile, Arena& arena) { few_window(w, p, tile, arena); });
