@@ -11,7 +11,7 @@ import argparse
 import io
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -60,6 +60,11 @@ SCENES = {
         (1280, 1010),
     ),
     "lab-lesson.png": Scene("lesson=backward.3", "#lesson-title:not(:empty)", (1600, 900)),
+}
+SCENES |= {
+    name.replace(".png", ".ko.png"): replace(scene, address=f"lang=ko&{scene.address}")
+    for name, scene in SCENES.items()
+    if "lang=ko" not in scene.address
 }
 
 
