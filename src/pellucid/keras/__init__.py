@@ -41,15 +41,24 @@ from pellucid.keras import (
     utils,
     wrappers,
 )
+from pellucid.keras.initializers import Initializer
 from pellucid.keras.layers import Input, Layer
+from pellucid.keras.losses import Loss
+from pellucid.keras.metrics import Metric
 from pellucid.keras.models import Model, Sequential
+from pellucid.keras.optimizers import Optimizer
 from pellucid.keras.refused import REFUSED, stand_in
+from pellucid.keras.regularizers import Regularizer
+from pellucid.keras.tensor import KerasTensor
+from pellucid.keras.tensorflow import device, name_scope
 from pellucid.keras.variable import Variable
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
-    "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics", "mixed_precision", "models",
-    "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tensorflow", "tree", "utils", "wrappers",
+    "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+    "Sequential", "Variable", "activations", "applications", "backend", "callbacks", "config", "constraints",
+    "datasets", "device", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope",
+    "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tensorflow", "tree", "utils",
+    "wrappers",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any as _Any
+
+import numpy as _np
+
 from pellucid import _modules
 from pellucid.keras import serialized as _serialized
 from pellucid.losses.names import binary_crossentropy as binary_crossentropy
@@ -22,8 +26,10 @@ from pellucid.losses.names import (
 from pellucid.losses.names import poisson as poisson
 from pellucid.losses.names import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from pellucid.losses.names import squared_hinge as squared_hinge
+from pellucid.metrics import ConcordanceCorrelation as ConcordanceCorrelation
 from pellucid.metrics import MeanMetricWrapper as MeanMetricWrapper
 from pellucid.metrics import Metric as Metric
+from pellucid.metrics import PearsonCorrelation as PearsonCorrelation
 from pellucid.metrics import get as get
 from pellucid.metrics.means import binary_accuracy as binary_accuracy
 from pellucid.metrics.means import categorical_accuracy as categorical_accuracy
@@ -36,6 +42,17 @@ mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
 mape = MAPE = mean_absolute_percentage_error
 msle = MSLE = mean_squared_logarithmic_error
+
+
+def pearson_correlation(y_true: _Any, y_pred: _Any, axis: int = -1) -> _Any:
+    """The correlation of label and answer along an axis."""
+    return PearsonCorrelation().values(*(_np.moveaxis(_np.asarray(each), axis, -1) for each in (y_true, y_pred)))
+
+
+def concordance_correlation(y_true: _Any, y_pred: _Any, axis: int = -1) -> _Any:
+    """The same with what means and spreads are apart taken off."""
+    return ConcordanceCorrelation().values(*(_np.moveaxis(_np.asarray(each), axis, -1) for each in (y_true, y_pred)))
+
 
 serialize, deserialize = _serialized.serializers("keras.metrics", Metric, get)
 __all__ = _modules.listed(globals())

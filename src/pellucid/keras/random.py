@@ -11,8 +11,8 @@ from pellucid.keras.tensor import tensor
 from pellucid.ops.geometry import whole
 
 __all__ = [
-    "SeedGenerator", "bernoulli", "categorical", "dropout", "normal", "randint", "shuffle", "truncated_normal",
-    "uniform",
+    "SeedGenerator", "bernoulli", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint",
+    "shuffle", "truncated_normal", "uniform",
 ]  # fmt: skip
 
 
@@ -75,6 +75,22 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = np.int32, seed: A
 def bernoulli(shape: Any, probability: Any = 0.5, seed: Any = None) -> Any:
     """1 with this probability, else 0."""
     return tensor((_generator(seed).random(_sizes(shape)) < np.asarray(probability)).astype(np.float32))
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = np.float32, seed: Any = None) -> Any:
+    """Shares from 0 to 1, by their two numbers."""
+    return tensor(_generator(seed).beta(np.asarray(alpha), np.asarray(beta), _sizes(shape)).astype(dtype or np.float32))
+
+
+def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = np.float32, seed: Any = None) -> Any:
+    """How often of so many times a thing of this probability happens."""
+    drawn = _generator(seed).binomial(np.asarray(counts, np.int64), np.asarray(probabilities), _sizes(shape))
+    return tensor(drawn.astype(dtype or np.float32))
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = np.float32, seed: Any = None) -> Any:
+    """Numbers of the gamma distribution with this shape, of scale 1."""
+    return tensor(_generator(seed).gamma(np.asarray(alpha), 1.0, _sizes(shape)).astype(dtype or np.float32))
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = np.int64, seed: Any = None, **_: Any) -> Any:

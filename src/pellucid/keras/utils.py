@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, shown
+from pellucid.keras.backend import standardize_dtype
+from pellucid.keras.config import disable_interactive_logging, enable_interactive_logging
 from pellucid.keras.described import deserialize as deserialize_keras_object
 from pellucid.keras.described import serialize as serialize_keras_object
 from pellucid.keras.directory import image_dataset_from_directory
@@ -25,16 +27,44 @@ from pellucid.keras.registered import (
     register_keras_serializable,
 )
 from pellucid.keras.seeds import set_random_seed
+from pellucid.keras.tensor import InputLayer, KerasTensor
+from pellucid.keras.windows import timeseries_dataset_from_array
 from pellucid.keras.words import pad_sequences
 from pellucid.ops import Array, real_array
 
 __all__ = [
-    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "clear_session",
-    "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name",
+    "CustomObjectScope",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "array_to_img",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_file",
+    "get_registered_name",
     "get_registered_object",
-    "image_dataset_from_directory", "img_to_array", "load_img", "model_to_dot", "normalize", "pad_sequences",
-    "plot", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "is_keras_tensor",
+    "load_img",
+    "model_to_dot",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
+    "plot",
+    "plot_model",
+    "register_keras_serializable",
+    "save_img",
+    "serialize_keras_object",
+    "set_random_seed",
+    "standardize_dtype",
+    "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
 
@@ -90,6 +120,26 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     rows = np.zeros((flat.size, classes), np.float32)
     rows[np.arange(flat.size), flat] = 1
     return rows.reshape(*shape, classes)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether it is a network's value."""
+    return isinstance(x, KerasTensor | InputLayer)
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """What of these is given, as `fit` takes a batch."""
+    if y is None:
+        return (x,) if isinstance(x, list | tuple) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a batch, None for what is not there. Errors: ConfigError for more than three."""
+    parts = tuple(data) if isinstance(data, list | tuple) else (data,)
+    if len(parts) > 3:
+        raise ConfigError(f"a batch is x, (x, y) or (x, y, sample_weight), got {len(parts)} parts")
+    return (*parts, None, None)[:3]
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
