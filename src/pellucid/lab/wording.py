@@ -14,7 +14,7 @@ KOREAN = {
     "a message may have {most} characters, got {count}": "한 번에 보낼 수 있는 글자는 {most}자인데 {count}자입니다",
     "the loss became {loss} at step {step} (epoch {epoch}, batch {batch}), learning rate {rate}; the "
     "parameters before that step are kept. {remedy}": (
-        "스텝 {step}에서 손실이 {loss}이(가) 되었습니다(에포크 {epoch}, 배치 {batch}, 학습률 {rate}). 그 스텝 "
+        "스텝 {step}에서 손실 값이 {loss}입니다(에포크 {epoch}, 배치 {batch}, 학습률 {rate}). 그 스텝 "
         "전의 매개변수로 되돌렸습니다. 학습률을 낮추거나 기울기를 클리핑하고(clipnorm=1), 이미지에 NaN이 없는지 "
         "확인하십시오"
     ),
@@ -23,8 +23,7 @@ KOREAN = {
         "클리핑하고(clipnorm=1), 이미지에 NaN이 없는지 확인하십시오"
     ),
     "{folder}: process {owner} is training here; wait until it ends, stop it, or train in another folder": (
-        "{folder}: 프로세스 {owner}이(가) 여기에서 학습하고 있습니다. 끝나기를 기다리거나 멈추거나, 다른 폴더를 "
-        "쓰십시오"
+        "{folder}: 프로세스 {owner}번이 여기에서 학습하고 있습니다. 끝나기를 기다리거나 멈추거나, 다른 폴더를 쓰십시오"
     ),
     '{place} needs at least {height}x{width} input, got {rows}x{columns}{source}; use padding="same", a '
     "smaller kernel, or a larger picture": (
@@ -54,12 +53,12 @@ KOREAN = {
     "{what} must be a number {bound}, got {value}": "{what}: 범위에 맞는 수여야 하는데 {value}입니다",
     "{what}: these arguments do not make it: {why}": "{what}: 인수가 맞지 않습니다({why})",
     "{model} has a layer {name} already; give this one another name": (
-        "계층 {name}이(가) 이미 있습니다. 다른 이름을 쓰십시오"
+        "이름이 {name}인 계층이 이미 있습니다. 다른 이름을 쓰십시오"
     ),
     "a network needs a layer": "신경망에는 계층이 있어야 합니다",
     "a network can be edited up to {most} layers, got {count}": "계층은 {most}개까지 편집할 수 있는데 {count}개입니다",
     "{place} gives {size}, and what is learned here needs {wanted}, one number a class; change its units or filters": (
-        "{place}: 출력이 {size}인데, 이 데이터에는 클래스마다 하나씩 {wanted}이(가) 필요합니다. 유닛이나 필터 "
+        "{place}: 출력이 {size}인데, 이 데이터에는 클래스마다 하나씩 {wanted}개가 필요합니다. 유닛이나 필터 "
         "수를 바꾸십시오"
     ),
     "{place}: no layer has weights that are trained, so nothing can be learned": (
@@ -76,7 +75,7 @@ KOREAN = {
         "늘리거나, 풀링을 쓰거나, 배치를 줄이십시오"
     ),
     "picture {number} is not kept any more; draw or choose it again": (
-        "이미지 {number}은(는) 더 이상 남아 있지 않습니다. 다시 그리거나 고르십시오"
+        "{number}번 이미지는 더 이상 남아 있지 않습니다. 다시 그리거나 고르십시오"
     ),
     "pictures of one's own have 1 or 3 channels, this network takes {shape}": (
         "직접 만든 이미지는 채널이 1개나 3개인데, 이 신경망의 입력은 {shape}입니다"

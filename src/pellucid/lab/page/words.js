@@ -89,7 +89,7 @@ const WORDS = {
   gradient: ["Where a gradient comes from", "기울기가 오는 길"],
   update: ["One weight, and its next step", "가중치 하나와 다음 스텝"],
   "loss.begins": ["Here the loss begins: the gradient is the probability less the target.", "여기에서 손실이 시작됩니다. 기울기는 확률에서 정답을 뺀 값입니다."],
-  "comes.back": ["comes back through {layer}", "{layer}을(를) 거쳐 돌아옵니다"],
+  "comes.back": ["comes back through {layer}", "{layer} 계층을 거쳐 돌아옵니다"],
   arrives: ["what arrives at an output · slope of its activation · what it changes by", "출력에 도착한 기울기 · 활성화 함수의 기울기 · 출력이 변하는 비율"],
   "sum.terms": ["sum of all terms", "모든 항의 합"],
   "next.step": ["what step {step} would do, with this picture alone", "이 이미지만으로 스텝 {step}에서 하게 될 일"],
