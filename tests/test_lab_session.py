@@ -15,6 +15,7 @@ import pellucid
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.lab.curve import MAX_POINTS, Curve, Pace
 from pellucid.lab.prepare import Start, prepare
+from pellucid.lab.rounds import Rounds
 from pellucid.lab.session import Command
 from pellucid.lab.settings import Settings, choices, put_into
 from pellucid.layers import Dense, Dropout, Flatten
@@ -241,3 +242,14 @@ def test_a_long_curve_becomes_coarser() -> None:
     assert [point["step"] for point in points] == sorted(point["step"] for point in points)
     assert [point["step"] for point in points if "epoch" in point] == list(range(0, 5 * MAX_POINTS, 1000))
     assert curve.tail()["points"] == points[-len(curve.tail()["points"]) :]
+
+
+def test_answers_say_between_which_steps_they_were_given() -> None:
+    rounds = Rounds(3, lambda rows: None)
+    assert rounds.steps() == (0, 0)
+    rounds.turn((0, 5))  # one picture, since nobody knows how long it takes
+    assert rounds.steps() == (5, 5)
+    rounds.turn((0, 9))
+    assert rounds.steps() == (5, 9)
+    rounds.clear()
+    assert rounds.steps() == (0, 0)
