@@ -90,3 +90,19 @@ def test_weights_by_functions(tmp_path: Path) -> None:
     ours.saving.load_weights(other, tmp_path / "w.weights.h5")
     np.testing.assert_array_equal(other.get_weights()[0], np.ones((3, 2)))
     assert ours.utils.is_keras_tensor(model.outputs[0]) and not ours.utils.is_keras_tensor(ROWS[0])
+
+
+def test_numpys_functions_give_tensors() -> None:
+    """A program that turns TensorFlow's NumPy on, with a gradient through it."""
+    tnp, tf = ours.tensorflow.experimental.numpy, ours.tensorflow
+    tnp.experimental_enable_numpy_behavior()
+    halves = tf.concat([tnp.ones([4, 2]) * 10, tnp.zeros([4, 2])], axis=1)
+    noise = tnp.random.randn(4 * 4).reshape(4, 4)
+    assert halves.numpy().sum() == 80 and (halves + noise).reshape(1, 4, 4, 1).shape == (1, 4, 4, 1)
+    assert [part.shape for part in tnp.split(halves, 2)] == [(2, 4), (2, 4)] and tnp.pi == np.pi
+    variable = tf.Variable(ROWS[0])
+    with tf.GradientTape() as tape:
+        loss = tnp.sum(tnp.tanh(variable))
+    np.testing.assert_allclose(tape.gradient(loss, variable), 1 - np.tanh(ROWS[0]) ** 2, rtol=1e-5)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = tnp.nothing

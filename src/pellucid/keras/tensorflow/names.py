@@ -24,6 +24,7 @@ from pellucid.keras.tensorflow import config as config
 from pellucid.keras.tensorflow import data as data
 from pellucid.keras.tensorflow import distribute as distribute
 from pellucid.keras.tensorflow import dtypes as dtypes
+from pellucid.keras.tensorflow import experimental as experimental
 from pellucid.keras.tensorflow import image as image
 from pellucid.keras.tensorflow import io as io
 from pellucid.keras.tensorflow import linalg as linalg
