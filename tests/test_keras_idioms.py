@@ -237,7 +237,7 @@ def test_functions_take_tensorflows_arguments(name: str, given: dict[str, Any]) 
 
 
 def test_an_argument_by_two_names_is_refused() -> None:
-    with pytest.raises(ConfigError, match="softmax: x and logits are one argument"):
+    with pytest.raises(ConfigError, match="softmax: logits and x are one argument"):
         tf.nn.softmax(x=X, logits=X)
     with pytest.raises(ConfigError, match="softmax: multiple values for argument 'x'"):
         tf.nn.softmax(X, logits=X)

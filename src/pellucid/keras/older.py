@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 import pellucid.model.model as ours
-from pellucid._arguments import path_of
+from pellucid._arguments import path_of, within
 from pellucid.export.keras import older_files
 from pellucid.files.atomic import make_folder, replacing
 from pellucid.layers.older import rename
@@ -31,7 +31,8 @@ def renamed(**today: str) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def called(*args: Any, **given: Any) -> Any:
             for name in today.keys() & given.keys():
-                rename(given, (name,), today[name], given.pop(name))
+                put = functools.partial(rename, given, (name,), today[name])
+                within(function.__name__, put, given.pop(name))
             return function(*args, **given)
 
         return cast(Function, called)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid._modules import explained
-from pellucid.errors import ConfigError
+from pellucid.keras.older import renamed
 
 
 def also(**theirs: str) -> Callable[[Any], Callable[..., Any]]:
@@ -16,19 +16,14 @@ def also(**theirs: str) -> Callable[[Any], Callable[..., Any]]:
 
     Errors: ConfigError for an argument that is given twice, or that there is not.
     """
-    ours = {word: own for own, words in theirs.items() for word in words.split()}
+    today = {word: own for own, words in theirs.items() for word in words.split()}
 
     def wrap(function: Any) -> Callable[..., Any]:
-        inner = explained(function)
+        inner = renamed(**today)(explained(function))
 
         @functools.wraps(inner)
         def called(*args: Any, name: Any = None, **named: Any) -> Any:
-            given: dict[str, str] = {}
-            for word in named:
-                first = given.setdefault(ours.get(word, word), word)
-                if first != word:
-                    raise ConfigError(f"{function.__name__}: {first} and {word} are one argument; give one")
-            return inner(*args, **{own: named[word] for own, word in given.items()})
+            return inner(*args, **named)
 
         return called
 
