@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +211,29 @@ def test_more_than_is_free_is_refused_before_the_system_kills(work: str, monkeyp
             memory.aligned_empty((600, 600))
     monkeypatch.undo()
     assert np.array_equal(model.predict(pictures), before), "the model is as it was"
+
+
+def test_what_nobody_has_any_more_is_freed_before_much_is_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Holder:
+        """Held by itself, so that only Python's collector frees it."""
+
+        def __init__(self) -> None:
+            self.array, self.itself = memory.aligned_empty((100, 1000)), self
+
+    gc.disable()
+    try:
+        monkeypatch.setattr(memory, "_UNCOLLECTED", 10 * MB)
+        memory._collect(10 * MB)
+        held = weakref.ref(Holder().array)
+        assert held() is not None
+        for _ in range(30):
+            memory.aligned_empty((100, 1000))
+        assert held() is None
+        held = weakref.ref(Holder().array)
+        monkeypatch.setattr(memory, "_FREELY", 0)
+        monkeypatch.setattr(memory, "free_bytes", lambda: 0)
+        with pytest.raises(MemoryError):
+            memory.expect_memory(1, "it")
+        assert held() is None, "looked for before anything is refused"
+    finally:
+        gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
 import os
 from collections.abc import Callable
@@ -17,6 +18,10 @@ CACHE_LINE = 64
 
 _FREELY = 1 << 28
 """Bytes of an array for which the machine is not asked how much is free."""
+_UNCOLLECTED = 1 << 30
+"""Bytes of arrays after which Python looks for what nobody has any more: it counts objects, of which a model that holds
+hundreds of megabytes is but a few."""
+_handed_out = 0
 
 
 def machine_bytes() -> int | None:
@@ -40,9 +45,21 @@ def expect_memory(size: int, what: str) -> None:
     """Errors: MemoryError for more bytes than are free: the system would hand them out and then kill the process."""
     free = free_bytes() if size > _FREELY else None
     if free is not None and size > free:
+        _collect()
+        free = free_bytes() or free
+    if free is not None and size > free:
         raise MemoryError(
             f"{what} takes {size / 1e9:,.1f} GB, {free / 1e9:,.1f} GB are free; take smaller pictures or batches"
         )
+
+
+def _collect(size: int = _UNCOLLECTED) -> None:
+    """Free what nobody has any more, where so many bytes make it worth a look."""
+    global _handed_out
+    _handed_out += size
+    if _handed_out >= _UNCOLLECTED:
+        _handed_out = 0
+        gc.collect()
 
 
 def give_back() -> None:
@@ -77,6 +94,7 @@ def _aligned(make: Callable[..., Array], shape: Shape | int, dtype: DTypeLike) -
     sizes = (shape,) if isinstance(shape, int) else shape
     expect_total(sizes, "an array")
     count = math.prod(sizes)
+    _collect(count * kind.itemsize)
     expect_memory(count * kind.itemsize, f"an array of {'x'.join(map(str, sizes))} {kind}")
     raw = make(count * kind.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
