@@ -127,6 +127,10 @@ NB_MODULE(_native, m) {
         .def("__len__", [](const Program& p) { return p.data.size(); })
         .def_prop_ro("batch", [](const Program& p) { return p.data.largest_batch(); })
         .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });
+    nb::class_<Snapshot>(m, "Snapshot")
+        .def(nb::init<const nb::sequence&>(), nb::arg("arrays"),
+             nb::sig("def __init__(self, arrays: Sequence[object]) -> None"))
+        .def("holds", &Snapshot::holds);
     m.def("run", &run_step, nb::arg("step"));
     m.def("kernel_fields", &kernel_fields,
           nb::sig("def kernel_fields() -> dict[str, list[tuple[str, str, str, bool, str]]]"));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -227,6 +228,33 @@ std::vector<Whole> whole_of(const std::vector<nb::object>& arrays) {
     }
     return whole;
 }
+
+// The bytes of arrays as they were when this was made.
+struct Snapshot {
+    explicit Snapshot(const nb::sequence& arrays) {
+        for (nb::handle array : arrays) {
+            views.push_back(std::make_unique<View>(array.ptr(), 0));
+            const Py_buffer& now = views.back()->buffer;
+            bytes.append(static_cast<const char*>(now.buf), size_t(now.len));
+        }
+    }
+
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+    bool holds() const {
+        const char* then = bytes.data();
+        for (const auto& view : views) {
+            const size_t size = size_t(view->buffer.len);
+            if (memcmp(view->buffer.buf, then, size) != 0) return false;
+            then += size;
+        }
+        return true;
+    }
+
+    std::vector<std::unique_ptr<View>> views;
+    std::string bytes;
+};
 
 struct Program {
     Program(std::vector<const Step*> given, bool fixed_weights, std::vector<nb::object> whole)

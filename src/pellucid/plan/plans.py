@@ -84,7 +84,7 @@ class InferencePlan(_Worked):
         self._reads_elsewhere = not shared and self._work.only_reads(self.inputs)
         self.version = -1
         """Of the weights it was last run with, for whoever keeps the plan."""
-        self._statistics = b""
+        self._statistics = native.Snapshot(())
         self._scaling: tuple[Scaled, WorkSequence] | None = None
 
     def take(self, pictures: Array, scale: Array, offset: Array) -> None:
@@ -109,12 +109,12 @@ class InferencePlan(_Worked):
     def refresh(self) -> None:
         """The weights may have changed since the last run: forget what was made of them."""
         self._work.refresh()
-        self._statistics = _bytes_of(self._context.statistics)
+        self._statistics = native.Snapshot(self._context.statistics)
 
     @property
     def is_current(self) -> bool:
         """Whether the running statistics, which anybody may write into, are those of the last `refresh`."""
-        return self._statistics == _bytes_of(self._context.statistics)
+        return self._statistics.holds()
 
     def run(self, n: int) -> list[Array]:
         """Each output for the first n pictures in `inputs`; views that the next run overwrites."""
@@ -339,10 +339,6 @@ class TrainingPlan(_Worked, _Judged):
 
 def _nobody() -> None:
     """Hears of no gradients."""
-
-
-def _bytes_of(arrays: Sequence[Array]) -> bytes:
-    return b"".join([array.data for array in arrays])
 
 
 def _forward(lowered: Mapping[int, Lowered]) -> list[Work]:

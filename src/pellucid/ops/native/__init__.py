@@ -27,6 +27,7 @@ from pellucid.ops.native.cost import Cost as Cost
 from pellucid.ops.native.cost import cost as cost
 from pellucid.ops.native.runtime import MAX_THREADS as MAX_THREADS
 from pellucid.ops.native.runtime import Program as Program
+from pellucid.ops.native.runtime import Snapshot as Snapshot
 from pellucid.ops.native.runtime import Step as Step
 from pellucid.ops.native.runtime import available as available
 from pellucid.ops.native.runtime import instruction_set as instruction_set

@@ -12,6 +12,7 @@ from pellucid.errors import BackendError, ConfigError
 try:
     import pellucid.ops._native as _native  # named in full, so that the reason is the true one
     from pellucid.ops._native import Program as _Program
+    from pellucid.ops._native import Snapshot as Snapshot
     from pellucid.ops._native import Step as Step
 except ImportError as error:
     available = False
@@ -27,6 +28,15 @@ except ImportError as error:
 
         class _Program:
             """The same."""
+
+        class Snapshot:
+            """The bytes of arrays as they were when this was made."""
+
+            def __init__(self, arrays: Any) -> None:
+                self._arrays, self._bytes = arrays, [array.tobytes() for array in arrays]
+
+            def holds(self) -> bool:
+                return [array.tobytes() for array in self._arrays] == self._bytes
 
 else:
     available = True
