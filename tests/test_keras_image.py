@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pellucid import keras
-from pellucid.errors import ShapeError
+from pellucid.errors import ConfigError, ShapeError
 from pellucid.keras import backend as K
 from pellucid.keras import tensorflow as tf
 
@@ -81,7 +81,7 @@ def test_whole_numbers_may_be_tensors() -> None:
     assert len(history.epoch) == 2
 
 
-def test_likeness_patches_and_colours_are_tensorflows() -> None:
+def test_functions_of_arrays_are_tensorflows() -> None:
     """In a process of its own: both bring their own threads."""
     pytest.importorskip("tensorflow")
     script = """if True:
@@ -102,7 +102,19 @@ def test_likeness_patches_and_colours_are_tensorflows() -> None:
             im.ssim(a, b, 1.0, filter_size=5, return_index_map=True),
             im.extract_patches(a, [1, 3, 2, 1], [1, 2, 3, 1], [1, 1, 1, 1], "VALID"),
             im.extract_patches(a, [1, 3, 3, 1], [1, 1, 1, 1], [1, 2, 1, 1], "SAME"),
+            tf.nn.space_to_depth(a, 2), tf.nn.depth_to_space(tf.tile(a, [1, 1, 1, 4]), block_size=2),
+            tf.nn.max_pool(a, ksize=[1, 3, 2, 1], strides=[1, 2, 1, 1], padding="SAME"),
+            tf.nn.avg_pool(a, 2, strides=2, padding="VALID"), tf.acos(a), tf.truediv(b, a + 1), tf.scalar_mul(2.0, a),
+            tf.cond(tf.reduce_mean(a) > 0, lambda: a, lambda: b), tf.compat.v1.to_int32(a * 9),
+            tf.map_fn(lambda x: tf.reduce_max(x, 0), a, fn_output_signature=tf.float32),
+            *tf.while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x + b), (1, a)),
         ]
+        train = tf.compat.v1.train
+        for optimizer in (train.AdamOptimizer(0.1, beta1=0.5), train.GradientDescentOptimizer(0.1)):
+            weights = tf.Variable(a[0, 0])
+            for gradient in b[0]:
+                optimizer.apply_gradients([(tf.constant(gradient), weights)])
+            found.append(weights)
         np.savez(sys.argv[2], *[np.asarray(each) for each in found])
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +122,7 @@ def test_likeness_patches_and_colours_are_tensorflows() -> None:
         for who, file in zip(("ours", "theirs"), files, strict=True):
             subprocess.run([sys.executable, "-c", script, who, file], check=True, timeout=300, capture_output=True)
         ours, theirs = (np.load(file) for file in files)
-        assert len(ours.files) == 12
+        assert ours.files == theirs.files and len(ours.files) == 25
         for name in ours.files:
             assert ours[name].shape == theirs[name].shape and ours[name].dtype == theirs[name].dtype
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=2e-6)
@@ -157,6 +169,21 @@ def test_differences_of_neighbours() -> None:
     down, across = tf.image.image_gradients(FLOATS[None])
     np.testing.assert_array_equal(np.asarray(down)[0, :-1], FLOATS[1:] - FLOATS[:-1])
     assert not np.asarray(down)[0, -1].any() and not np.asarray(across)[0, :, -1].any()
+
+
+def test_pictures_whose_channels_come_first_are_refused() -> None:
+    for function in (tf.nn.max_pool, tf.nn.avg_pool2d, tf.nn.depth_to_space, tf.nn.space_to_depth):
+        with pytest.raises(ConfigError, match="data_format='NCHW'"):
+            function(FLOATS[None], 2, data_format="NCHW")
+
+
+def test_blocks_of_pixels_are_a_layers_in_a_network() -> None:
+    """Also of a network for pictures of any size; what a super-resolution ends with."""
+    source = keras.Input((None, None, 4))
+    model = keras.Model(source, tf.nn.depth_to_space(source, 2))
+    x = np.arange(48, dtype=np.float32).reshape(1, 4, 3, 4)
+    assert model.output_shape == (None, None, None, 1)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), tf.nn.depth_to_space(x, 2))
 
 
 def test_operations_of_keras_take_its_names_of_arguments() -> None:

@@ -31,6 +31,14 @@ def test_modules_of_before_are_those_of_today(name: str) -> None:
     assert importlib.import_module(f"pellucid.keras.{name}") is importlib.import_module(f"pellucid.keras.{OLDER[name]}")
 
 
+def test_names_and_arguments_of_before_where_they_were() -> None:
+    engine = importlib.import_module("pellucid.keras.engine")
+    assert engine.Model is keras.Model and engine.Input is keras.models.Input is keras.Input
+    assert engine.Layer is layers.Layer and isinstance(keras.tensorflow.constant(1.0), keras.tensorflow.Tensor)
+    np.testing.assert_allclose(keras.activations.relu(np.float32([-2, 3]), alpha=0.5), [-1, 3])
+    assert layers.Attention(causal=True).use_causal_mask
+
+
 def test_sessions_are_taken_and_run_nothing() -> None:
     v1 = importlib.import_module("pellucid.keras.tensorflow.compat.v1")
     config = v1.ConfigProto()

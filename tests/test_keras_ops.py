@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid import keras
+from pellucid.errors import ConfigError
 from pellucid.keras import ops
 from pellucid.keras import tensorflow as tf
 
@@ -180,6 +181,16 @@ def test_of_a_networks_values_they_are_those_of_arrays(name: str) -> None:
     inputs, function = keras.Input((3, 4)), getattr(ops, name)
     more = {"axis": 2} if name in ("amax", "amin", "median", "nansum", "ptp", "cumsum", "std", "flip") else {}
     np.testing.assert_allclose(keras.Model(inputs, function(inputs, **more))(A), function(A, **more), atol=1e-6)
+
+
+@pytest.mark.parametrize("how", [{"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True, "fill_value": 2.0}])
+@pytest.mark.parametrize(("sides", "size"), [((2, 7, 12), (6, 6)), ((13, 5), (10, 3)), ((1, 1, 9), (4, 9))])
+def test_pictures_keep_the_ratio_of_their_sides(how: Any, sides: Any, size: Any) -> None:
+    x = RNG.normal(size=(*sides, 3)).astype("f")
+    wanted = theirs.image.resize(x, size, data_format="channels_last", **how)
+    np.testing.assert_allclose(ops.image.resize(x, size, **how), theirs.convert_to_numpy(wanted), atol=1e-5)
+    with pytest.raises(ConfigError, match="exclude each other"):
+        ops.image.resize(x, size, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)
 
 
 def test_operations_that_take_functions() -> None:

@@ -20,16 +20,19 @@ _MOVED: Mapping[str, str] = {
 
 OLDER: Mapping[str, str] = {
     **{f"{today}.{name}": today for today, names in _MOVED.items() for name in names.split()},
+    "applications.mobilenetv2": "applications.mobilenet_v2",
     "backend.tensorflow_backend": "backend",
+    "callbacks.callbacks": "callbacks",
     "datasets.imdb": "imdb",
     "datasets.reuters": "reuters",
-    "engine": "layers",
+    "engine": "models",
     "engine.base_layer": "layers",
     "engine.input_layer": "layers",
     "engine.topology": "layers",
     "engine.training": "models",
     "initializations": "initializers",
     "objectives": "losses",
+    "optimizers.experimental": "optimizers",
     "preprocessing.image_dataset": "utils",
 }
 """`keras.layers.core` as `layers`, and so on."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
+from pellucid.keras.older import renamed
 from pellucid.keras.tensor import tensor
 from pellucid.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Softmax
 from pellucid.layers.activation import ACTIVATIONS, Elementwise, standardize_activation
@@ -48,11 +49,13 @@ exponential, hard_tanh, log_sigmoid, mish = map(_named, ("exponential", "hard_ta
 sparse_plus, sparse_sigmoid, tanh_shrink = map(_named, ("sparse_plus", "sparse_sigmoid", "tanh_shrink"))
 
 
+@renamed(alpha="negative_slope")
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """As the layer `ReLU`."""
     return applied(ReLU(max_value, negative_slope, threshold), x)
 
 
+@renamed(alpha="negative_slope")
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """As the layer `LeakyReLU`."""
     return applied(LeakyReLU(negative_slope), x)

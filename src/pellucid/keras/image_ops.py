@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.keras.operation import of_values
 from pellucid.keras.tensor import tensor
 from pellucid.keras.tensorflow import image
-from pellucid.keras.tensorflow.convolution import depthwise_conv2d
+from pellucid.keras.tensorflow.convolution import depthwise_conv2d, expect_last
 from pellucid.keras.tensorflow.image import hsv_to_rgb as hsv_to_rgb
 from pellucid.keras.tensorflow.image import rgb_to_grayscale as rgb_to_grayscale
 from pellucid.keras.tensorflow.image import rgb_to_hsv as rgb_to_hsv
@@ -23,8 +23,39 @@ from pellucid.keras.tensorflow.likeness import ssim as _ssim
 from pellucid.ops.geometry import output_size, pair, resolve_padding
 
 
-def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: bool = False) -> Any:
-    """Pictures brought to (height, width), see `tf.image.resize`. Shapes: (H,W,C) or (N,H,W,C)."""
+def resize(
+    images: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: Any = None,
+) -> Any:
+    """Pictures brought to (height, width), see `tf.image.resize`; crop or pad: first to the ratio of these sides.
+
+    Shapes: (H,W,C) or (N,H,W,C).
+    Errors: ConfigError for both, another fill_mode, and channels first.
+    """
+    expect_last(data_format, "resize")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ConfigError("resize: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other; give one")
+    if crop_to_aspect_ratio or pad_to_aspect_ratio:
+        expect_known("resize: fill_mode", fill_mode, ("constant",))
+        *_, height, width, _ = images.shape
+        if height is None or width is None:
+            raise ConfigError("resize: crop_to_aspect_ratio and pad_to_aspect_ratio need pictures of known sides")
+        wanted = int(width * size[0] / size[1]), int(height * size[1] / size[0])
+        choose = min if crop_to_aspect_ratio else max
+        rows, columns = max(choose(height, wanted[0]), 1), max(choose(width, wanted[1]), 1)
+        top, left = abs(rows - height) // 2, abs(columns - width) // 2
+        if crop_to_aspect_ratio:
+            images = images[..., top : top + rows, left : left + columns, :]
+        else:
+            border = [(top, top), (left, left), (0, 0)]  # of an odd number Keras leaves out one
+            images = np.pad(images, [(0, 0)] * (len(images.shape) - 3) + border, constant_values=fill_value)
     return image.resize(images, size, interpolation, antialias=antialias)
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import pellucid.model.model as ours
 from pellucid.convert.files import load
 from pellucid.errors import ConfigError, shown
+from pellucid.keras.layers import Input as Input  # as Keras 2 had them here, and in keras.engine
+from pellucid.keras.layers import InputLayer as InputLayer
+from pellucid.keras.layers import Layer as Layer
 from pellucid.keras.model import Functional, Model
 from pellucid.keras.registered import registered
 from pellucid.keras.sequential import Sequential

@@ -35,6 +35,7 @@ OLDER: Mapping[str, Sequence[str]] = {
     "alpha": ("negative_slope",),
     "p": ("rate",),
     "sigma": ("stddev",),
+    "causal": ("use_causal_mask",),
 }
 """For each name of then what it is called today: the first of these that a layer has."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ __all__ = [
     "argsort", "boolean_mask", "broadcast_to", "cast", "clip_by_value", "concat", "constant", "convert_to_tensor",
     "expand_dims", "eye", "fill", "gather", "identity", "linspace", "meshgrid", "one_hot", "ones", "ones_like", "pad",
     "range", "rank", "repeat", "reshape", "reverse", "roll", "shape", "size", "slice", "sort", "split", "squeeze",
-    "stack", "tile", "transpose", "unique", "unstack", "where", "zeros", "zeros_like",
+    "stack", "tile", "to_double", "to_float", "to_int32", "to_int64", "transpose", "unique", "unstack",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -50,6 +52,11 @@ convert_to_tensor = constant
 def cast(x: Any, dtype: Any, name: Any = None) -> Any:
     """The numbers in another type; a network's values are float32 and stay so."""
     return x if is_symbolic(x) else tensor(x).astype(dtype)
+
+
+to_float, to_double = partial(cast, dtype=np.float32), partial(cast, dtype=np.float64)
+to_int32, to_int64 = partial(cast, dtype=np.int32), partial(cast, dtype=np.int64)
+"""As TensorFlow 1 spells it."""
 
 
 def concat(values: Sequence[Any], axis: int, name: Any = None) -> Any:

@@ -15,13 +15,18 @@ from pellucid.ops.geometry import Array, resolve_padding
 __all__ = ["avg_pool2d", "conv2d", "depthwise_conv2d", "max_pool2d"]
 
 
+def expect_last(data_format: Any, where: str) -> None:
+    """Errors: ConfigError for channels first."""
+    if str(data_format).upper() not in ("NHWC", "NONE", "CHANNELS_LAST"):
+        raise ConfigError(f"{where}: pictures are (N, H, W, C) here, got data_format={shown(data_format)}")
+
+
 def conv2d(
     input: Any, filters: Any, strides: Any = 1, padding: Any = "VALID", data_format: Any = "NHWC", dilations: Any = 1,
     name: Any = None, *, groups: int = 1,
 ) -> Any:  # fmt: skip
     """As `ops.conv2d`. Shapes: input (N,H,W,C), filters (KH,KW,C/G,O). Errors: ConfigError for channels first."""
-    if str(data_format).upper() not in ("NHWC", "NONE", "CHANNELS_LAST"):
-        raise ConfigError(f"conv2d: pictures are (N, H, W, C) here, got data_format={shown(data_format)}")
+    expect_last(data_format, "conv2d")
     given = [tensor(each) for each in (input, filters)]
     x, kernel = (np.ascontiguousarray(each, np.float32) for each in given)
     step, apart = _pair(strides), _pair(1 if dilations is None else dilations)
@@ -57,13 +62,19 @@ def depthwise_conv2d(
     )
 
 
-def max_pool2d(input: Any, ksize: Any, strides: Any = None, padding: str = "VALID", **more: Any) -> Any:
-    """As the layer `MaxPool2D`."""
+def max_pool2d(
+    input: Any, ksize: Any, strides: Any = None, padding: str = "VALID", data_format: Any = "NHWC", name: Any = None
+) -> Any:
+    """As the layer `MaxPool2D`. Errors: ConfigError for channels first."""
+    expect_last(data_format, "max_pool2d")
     return layers.MaxPool2D(_pair(ksize), _pair(ksize if strides is None else strides), padding.lower())(tensor(input))
 
 
-def avg_pool2d(input: Any, ksize: Any, strides: Any = None, padding: str = "VALID", **more: Any) -> Any:
-    """As the layer `AvgPool2D`."""
+def avg_pool2d(
+    input: Any, ksize: Any, strides: Any = None, padding: str = "VALID", data_format: Any = "NHWC", name: Any = None
+) -> Any:
+    """As the layer `AvgPool2D`. Errors: ConfigError for channels first."""
+    expect_last(data_format, "avg_pool2d")
     return layers.AvgPool2D(_pair(ksize), _pair(ksize if strides is None else strides), padding.lower())(tensor(input))
 
 

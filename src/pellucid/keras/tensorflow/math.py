@@ -22,8 +22,8 @@ __all__ = [
     "less_equal", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "matmul", "maximum",
     "minimum", "mod", "multiply", "negative", "norm", "not_equal", "pow", "reciprocal", "reduce_all", "reduce_any",
     "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-    "reduce_variance", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square",
-    "squared_difference", "stop_gradient", "subtract", "tan", "tanh", "tensordot", "top_k",
+    "reduce_variance", "round", "rsqrt", "scalar_mul", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square",
+    "squared_difference", "stop_gradient", "subtract", "tan", "tanh", "tensordot", "top_k", "truediv",
 ]  # fmt: skip
 
 
@@ -68,6 +68,7 @@ rsqrt = _plain(lambda x: 1 / np.sqrt(x))
 squared_difference = _plain(lambda x, y: np.square(x - y))
 divide_no_nan = _plain(lambda x, y: x / np.where(y == 0, 1, y) * (y != 0))
 divide, maximum, minimum, pow = map(_plain, (np.divide, np.maximum, np.minimum, np.power))
+truediv, scalar_mul = divide, _plain(np.multiply)
 equal, greater, greater_equal, less = map(_plain, (np.equal, np.greater, np.greater_equal, np.less))
 less_equal, not_equal = map(_plain, (np.less_equal, np.not_equal))
 logical_and, logical_not, logical_or = map(_plain, (np.logical_and, np.logical_not, np.logical_or))

@@ -14,6 +14,7 @@ from numpy import uint16 as uint16
 
 from pellucid import _modules
 from pellucid.autodiff import GradientTape as GradientTape
+from pellucid.autodiff import Tensor as Tensor
 from pellucid.autodiff import Variable as Variable
 from pellucid.keras import deferred as _deferred
 from pellucid.keras import initializers as initializers
@@ -36,55 +37,10 @@ from pellucid.keras.tensorflow import summary as summary
 from pellucid.keras.tensorflow import test as test
 from pellucid.keras.tensorflow import train as train
 from pellucid.keras.tensorflow.arrays import *  # noqa: F403 (each is named there)
-from pellucid.keras.tensorflow.math import abs as abs
-from pellucid.keras.tensorflow.math import add as add
-from pellucid.keras.tensorflow.math import add_n as add_n
-from pellucid.keras.tensorflow.math import argmax as argmax
-from pellucid.keras.tensorflow.math import argmin as argmin
-from pellucid.keras.tensorflow.math import clip_by_norm as clip_by_norm
-from pellucid.keras.tensorflow.math import cos as cos
-from pellucid.keras.tensorflow.math import cumsum as cumsum
-from pellucid.keras.tensorflow.math import divide as divide
-from pellucid.keras.tensorflow.math import einsum as einsum
-from pellucid.keras.tensorflow.math import equal as equal
-from pellucid.keras.tensorflow.math import exp as exp
-from pellucid.keras.tensorflow.math import floor as floor
-from pellucid.keras.tensorflow.math import greater as greater
-from pellucid.keras.tensorflow.math import greater_equal as greater_equal
-from pellucid.keras.tensorflow.math import less as less
-from pellucid.keras.tensorflow.math import less_equal as less_equal
-from pellucid.keras.tensorflow.math import logical_and as logical_and
-from pellucid.keras.tensorflow.math import logical_not as logical_not
-from pellucid.keras.tensorflow.math import logical_or as logical_or
-from pellucid.keras.tensorflow.math import matmul as matmul
-from pellucid.keras.tensorflow.math import maximum as maximum
-from pellucid.keras.tensorflow.math import minimum as minimum
-from pellucid.keras.tensorflow.math import mod as mod
-from pellucid.keras.tensorflow.math import multiply as multiply
-from pellucid.keras.tensorflow.math import negative as negative
-from pellucid.keras.tensorflow.math import norm as norm
-from pellucid.keras.tensorflow.math import not_equal as not_equal
-from pellucid.keras.tensorflow.math import pow as pow
-from pellucid.keras.tensorflow.math import reduce_all as reduce_all
-from pellucid.keras.tensorflow.math import reduce_any as reduce_any
-from pellucid.keras.tensorflow.math import reduce_logsumexp as reduce_logsumexp
-from pellucid.keras.tensorflow.math import reduce_max as reduce_max
-from pellucid.keras.tensorflow.math import reduce_mean as reduce_mean
-from pellucid.keras.tensorflow.math import reduce_min as reduce_min
-from pellucid.keras.tensorflow.math import reduce_prod as reduce_prod
-from pellucid.keras.tensorflow.math import reduce_sum as reduce_sum
-from pellucid.keras.tensorflow.math import round as round
-from pellucid.keras.tensorflow.math import sigmoid as sigmoid
-from pellucid.keras.tensorflow.math import sign as sign
-from pellucid.keras.tensorflow.math import sin as sin
-from pellucid.keras.tensorflow.math import sqrt as sqrt
-from pellucid.keras.tensorflow.math import square as square
-from pellucid.keras.tensorflow.math import stop_gradient as stop_gradient
-from pellucid.keras.tensorflow.math import subtract as subtract
-from pellucid.keras.tensorflow.math import tan as tan
-from pellucid.keras.tensorflow.math import tanh as tanh
-from pellucid.keras.tensorflow.math import tensordot as tensordot
+from pellucid.keras.tensorflow.math import *  # noqa: F403 (some by their names of TensorFlow 1)
 from pellucid.keras.tensorflow.module import Module as Module
+from pellucid.keras.tensorflow.nn import depth_to_space as depth_to_space
+from pellucid.keras.tensorflow.nn import space_to_depth as space_to_depth
 from pellucid.keras.tensorflow.program import *  # noqa: F403
 from pellucid.keras.tensorflow.sessions import ConfigProto as ConfigProto
 from pellucid.keras.tensorflow.sessions import GPUOptions as GPUOptions

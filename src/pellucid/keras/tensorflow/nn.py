@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.keras import activations, random
+from pellucid.keras.operation import of_values
 from pellucid.keras.tensor import tensor
-from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, depthwise_conv2d, max_pool2d
+from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, depthwise_conv2d, expect_last, max_pool2d
 from pellucid.keras.tensorflow.math import (
     l2_normalize,
     log_softmax,
@@ -24,11 +25,11 @@ from pellucid.layers import Dropout
 from pellucid.layers.symbolic import is_symbolic
 
 __all__ = [
-    "avg_pool2d", "bias_add", "compute_average_loss", "conv2d", "depthwise_conv2d", "dropout", "elu", "gelu",
-    "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool2d", "moments", "relu", "relu6",
-    "scale_regularization_loss", "selu", "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax",
-    "softmax_cross_entropy_with_logits", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
-    "swish", "tanh", "top_k",
+    "avg_pool", "avg_pool2d", "bias_add", "compute_average_loss", "conv2d", "depth_to_space", "depthwise_conv2d",
+    "dropout", "elu", "gelu", "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool", "max_pool2d",
+    "moments", "relu", "relu6", "scale_regularization_loss", "selu", "sigmoid", "sigmoid_cross_entropy_with_logits",
+    "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus", "softsign", "space_to_depth",
+    "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
 ]  # fmt: skip
 
 elu, gelu, relu, relu6, selu, silu, softsign, swish = (
@@ -37,6 +38,27 @@ elu, gelu, relu, relu6, selu, silu, softsign, swish = (
 )
 leaky_relu = also(x="features", negative_slope="alpha")(activations.leaky_relu)
 softmax = also(x="logits")(activations.softmax)
+avg_pool, max_pool = also(input="value")(avg_pool2d), also(input="value")(max_pool2d)
+
+
+@also(input="x")
+@of_values
+def depth_to_space(input: Any, block_size: int, data_format: str = "NHWC") -> Any:
+    """Each pixel's channels as a block of pixels. Shapes: (N,H,W,B*B*C) -> (N,H*B,W*B,C)."""
+    expect_last(data_format, "depth_to_space")
+    n, h, w, c = np.shape(input)
+    blocks = np.reshape(tensor(input), (n, h, w, block_size, block_size, c // block_size**2))
+    return np.reshape(np.transpose(blocks, (0, 1, 3, 2, 4, 5)), (n, h * block_size, w * block_size, -1))
+
+
+@also(input="x")
+@of_values
+def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC") -> Any:
+    """Each block of pixels as the channels of one. Shapes: (N,H*B,W*B,C) -> (N,H,W,B*B*C)."""
+    expect_last(data_format, "space_to_depth")
+    n, h, w, c = np.shape(input)
+    blocks = np.reshape(tensor(input), (n, h // block_size, block_size, w // block_size, block_size, c))
+    return np.reshape(np.transpose(blocks, (0, 1, 3, 2, 4, 5)), (n, h // block_size, w // block_size, -1))
 
 
 def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: Any = None) -> Any:

@@ -11,11 +11,13 @@ import numpy as np
 
 from pellucid.autodiff import Variable
 from pellucid.errors import PellucidError
+from pellucid.keras import loops
 from pellucid.keras.tensor import Dimensions, Tensor
+from pellucid.keras.tensorflow.naming import also
 
 __all__ = [
-    "TensorShape", "TensorSpec", "UnconnectedGradients", "device", "errors", "executing_eagerly", "function",
-    "is_tensor", "name_scope", "numpy_function", "print", "py_function",
+    "TensorShape", "TensorSpec", "UnconnectedGradients", "cond", "device", "errors", "executing_eagerly", "function",
+    "is_tensor", "map_fn", "name_scope", "numpy_function", "print", "py_function", "while_loop",
 ]  # fmt: skip
 
 
@@ -59,7 +61,17 @@ def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any = Non
     return func(*inp)
 
 
-py_function = numpy_function
+py_function, cond = numpy_function, also()(loops.cond)
+
+
+def while_loop(cond: Any, body: Any, loop_vars: Any, *more: Any, maximum_iterations: Any = None, **named: Any) -> Any:
+    """As `keras.ops.while_loop`; how it is to run changes nothing."""
+    return loops.while_loop(cond, body, loop_vars, maximum_iterations)
+
+
+def map_fn(fn: Callable[[Any], Any], elems: Any, *more: Any, **named: Any) -> Any:
+    """As `keras.ops.map`: what a function makes of each row; of which type, the rows say."""
+    return loops.map(fn, elems)
 
 
 def function(func: Callable[..., Any] | None = None, **more: Any) -> Any:
