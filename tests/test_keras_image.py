@@ -107,7 +107,10 @@ def test_functions_of_arrays_are_tensorflows() -> None:
             tf.nn.avg_pool(a, 2, strides=2, padding="VALID"), tf.acos(a), tf.truediv(b, a + 1), tf.scalar_mul(2.0, a),
             tf.cond(tf.reduce_mean(a) > 0, lambda: a, lambda: b), tf.compat.v1.to_int32(a * 9),
             tf.map_fn(lambda x: tf.reduce_max(x, 0), a, fn_output_signature=tf.float32),
-            *tf.while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x + b), (1, a)),
+            tf.while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x + b), (1, a))[1],
+            *(tf.maximum(a, 0.5), tf.pow(a, 2), tf.divide(1.0, a + 1), tf.add(1.0, a), tf.multiply(2.0, 3.0)),
+            *(tf.where(a > 0.5, a, 0.0), tf.reduce_mean([1.0, 2.0]), tf.matmul([[1.0, 2]], [[2.0], [3]]), tf.sqrt(2.0)),
+            *(tf.linspace(0.0, 1.0, 3), tf.range(0.0, 3.0), tf.fill([2], 1.5), tf.ones_like(2.0), tf.stack([1.0, 2.0])),
         ]
         train = tf.compat.v1.train
         for optimizer in (train.AdamOptimizer(0.1, beta1=0.5), train.GradientDescentOptimizer(0.1)):
@@ -122,7 +125,7 @@ def test_functions_of_arrays_are_tensorflows() -> None:
         for who, file in zip(("ours", "theirs"), files, strict=True):
             subprocess.run([sys.executable, "-c", script, who, file], check=True, timeout=300, capture_output=True)
         ours, theirs = (np.load(file) for file in files)
-        assert ours.files == theirs.files and len(ours.files) == 25
+        assert ours.files == theirs.files and len(ours.files) == 39
         for name in ours.files:
             assert ours[name].shape == theirs[name].shape and ours[name].dtype == theirs[name].dtype
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=2e-6)

@@ -188,7 +188,7 @@ def test_of_a_networks_values_they_are_those_of_arrays(name: str) -> None:
 def test_pictures_keep_the_ratio_of_their_sides(how: Any, sides: Any, size: Any) -> None:
     x = RNG.normal(size=(*sides, 3)).astype("f")
     wanted = theirs.image.resize(x, size, data_format="channels_last", **how)
-    np.testing.assert_allclose(ops.image.resize(x, size, **how), theirs.convert_to_numpy(wanted), atol=1e-5)
+    np.testing.assert_allclose(ops.image.resize(x, size, **how), parts(wanted)[0], atol=1e-5)
     with pytest.raises(ConfigError, match="exclude each other"):
         ops.image.resize(x, size, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)
 

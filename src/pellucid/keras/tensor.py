@@ -28,12 +28,20 @@ from pellucid.ops import Shape
 
 
 def tensor(x: Any) -> Any:
-    """The array, or number, as one with `numpy()`; nothing is copied, and a network's value is left alone."""
+    """The array, or number, as one with `numpy()`; nothing is copied, and a network's value is left alone.
+
+    Numbers of Python's, and lists of them, are float32, as in TensorFlow; of arrays the type stays.
+    """
     if isinstance(x, SizesOf):
         from pellucid.keras.deferred import Deferred
 
         return Deferred(_sizes, [x.value])
-    return x if isinstance(x, Calculated) or is_symbolic(x) else as_tensor(x)
+    if isinstance(x, Calculated) or is_symbolic(x):
+        return x
+    made, first = as_tensor(x), x
+    while type(first) in (list, tuple) and first:
+        first = first[0]
+    return made.astype(np.float32) if made.dtype == np.float64 and type(first) in (int, float) else made
 
 
 def _sizes(x: Any) -> Any:

@@ -248,12 +248,12 @@ def rank(input: Any, name: Any = None) -> Any:
 
 def fill(dims: Any, value: Any, name: Any = None) -> Any:
     """An array of one number."""
-    return tensor(np.full(tuple(np.asarray(dims)), value))
+    return tensor(np.full(tuple(np.asarray(dims)), tensor(value)))
 
 
 def linspace(start: Any, stop: Any, num: int, name: Any = None, axis: int = 0) -> Any:
     """Numbers in equal steps, both ends among them."""
-    return tensor(np.linspace(start, stop, int(num), axis=axis))
+    return tensor(np.linspace(tensor(start), tensor(stop), int(num), axis=axis))
 
 
 @also(tensor_="tensor")
@@ -286,6 +286,8 @@ def ones(shape: Any, dtype: Any = np.float32, name: Any = None) -> Any:
 def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = None) -> Any:
     """Numbers from start, by default 0, to below limit."""
     first, last = (0, start) if limit is None else (start, limit)
+    if dtype is None and any(type(each) is float for each in (first, last, delta)):
+        dtype = np.float32
     return tensor(np.arange(first, last, delta, dtype=dtype))
 
 

@@ -39,10 +39,17 @@ def numbers(x: Any, what: str) -> Any:
     return tensor(x)
 
 
+def operands(given: Sequence[Any], what: str) -> list[Any]:
+    """As `numbers`, each; a number of Python's takes the type of the arrays beside it."""
+    plain = [type(each) in (int, float) for each in given]
+    kept = plain if not all(plain) else [False] * len(plain)
+    return [each if keep else numbers(each, what) for each, keep in zip(given, kept, strict=True)]
+
+
 def _plain(function: Any) -> Callable[..., Any]:
     def plain(*arrays: Any, name: Any = None, **named: Any) -> Any:
         words = sorted(named, reverse=function is np.arctan2 and "y" in named)  # x before y, but for atan2(y, x)
-        return tensor(function(*(numbers(each, function.__name__) for each in (*arrays, *map(named.get, words)))))
+        return tensor(function(*operands((*arrays, *map(named.get, words)), function.__name__)))
 
     return plain
 
@@ -88,7 +95,8 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False,
 @also(x="x1", y="x2")
 def add(x: Any, y: Any, name: Any = None) -> Any:
     """x + y."""
-    return tensor(x) + tensor(y) if not is_symbolic([x, y]) else x + y
+    first, second = (x, y) if is_symbolic([x, y]) else operands((x, y), "add")
+    return first + second if is_symbolic([x, y]) else tensor(first + second)
 
 
 def add_n(inputs: Sequence[Any], name: Any = None) -> Any:
@@ -99,13 +107,15 @@ def add_n(inputs: Sequence[Any], name: Any = None) -> Any:
 @also(x="x1", y="x2")
 def subtract(x: Any, y: Any, name: Any = None) -> Any:
     """x - y."""
-    return tensor(x) - tensor(y) if not is_symbolic([x, y]) else x - y
+    first, second = (x, y) if is_symbolic([x, y]) else operands((x, y), "subtract")
+    return first - second if is_symbolic([x, y]) else tensor(first - second)
 
 
 @also(x="x1", y="x2")
 def multiply(x: Any, y: Any, name: Any = None) -> Any:
     """x * y."""
-    return tensor(x) * tensor(y) if not is_symbolic([x, y]) else x * y
+    first, second = (x, y) if is_symbolic([x, y]) else operands((x, y), "multiply")
+    return first * second if is_symbolic([x, y]) else tensor(first * second)
 
 
 @also(x="input_tensor")
