@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -94,11 +94,16 @@ _sizes_of: Any = vars(np.ndarray)["shape"]
 class Tensor(np.ndarray[Any, np.dtype[Any]]):
     """An array that programs may call `numpy()` on, and that NumPy's functions take the gradient through, see `rules`.
 
-    Errors: ConfigError where it is written into while it is recorded, and for a function whose gradient nobody knows.
+    Errors: ConfigError where it is called or written into while it is recorded; for functions without known gradients.
     """
 
     node: Any = None
     """What a tape knows of it."""
+
+    if not TYPE_CHECKING:  # or NumPy's views of this class would be taken for arrays of its own
+
+        def __new__(cls) -> NoReturn:
+            raise ConfigError("a Tensor is made of numbers by tf.constant or keras.ops.array")
 
     def through(self, function: Any, *args: Any) -> Any:
         """What a function of this and other arguments gives, recorded by its rule."""
